@@ -1,3 +1,29 @@
 //! What the conformance runner and the fuzz targets need and no user should: not part of the public interface.
 
+use std::borrow::Cow;
+
 pub use crate::wildcard::wildcard_match;
+
+use crate::annotation;
+
+/// The name as a document may have it.
+pub fn sanitise_name(name: &str) -> Cow<'_, str> {
+    crate::naming::sanitise_name(name, "")
+}
+
+/// Whether the backend takes the key.
+pub fn is_valid_annotation_key(key: &str) -> bool {
+    annotation::is_valid_key(key)
+}
+
+/// The key made valid; `None` for an empty one.
+pub fn fix_annotation_key(key: &str) -> Option<Cow<'_, str>> {
+    annotation::fix_key(key)
+}
+
+/// The value as a document may have it, with whether its text was cut; `None` when it is refused.
+pub fn valid_annotation_value(
+    value: annotation::AnnotationValue,
+) -> Option<(annotation::AnnotationValue, bool)> {
+    value.into_valid()
+}
