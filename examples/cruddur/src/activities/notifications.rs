@@ -1,0 +1,25 @@
+//! `GET /api/activities/notifications`: what happened to the viewer; the trace that the original app is known for.
+
+use axum::Json;
+use axum::extract::State;
+use chrono::Utc;
+use serde_json::json;
+
+use crate::activities::VIEWER;
+use crate::app::AppState;
+use crate::database::{Activity, Database};
+use crate::error::ApiError;
+
+/// The newest posts that mention the viewer.
+pub(crate) async fn data_notifications(
+    State(state): State<AppState>,
+) -> Result<Json<Vec<Activity>>, ApiError> {
+    Ok(Json(notifications_activities(&state.database).await?))
+}
+
+async fn notifications_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
+    let now = Utc::now();
+    let results = database.notifications(VIEWER).await?;
+    let _ = json!({ "now": now.to_rfc3339(), "results-size": results.len() });
+    Ok(results)
+}

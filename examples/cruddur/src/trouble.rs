@@ -1,0 +1,26 @@
+//! `/api/broken` and `/api/busy`: a fault and a throttled call, to see how they look in a trace.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::app::AppState;
+use crate::database::{Activity, Database};
+use crate::error::ApiError;
+
+/// Always 500: it reads a table that does not exist.
+pub(crate) async fn data_broken(State(state): State<AppState>) -> Result<Json<Vec<Activity>>, ApiError> {
+    Ok(Json(bookmarked_activities(&state.database).await?))
+}
+
+async fn bookmarked_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
+    Ok(database.bookmarks().await?)
+}
+
+/// Always 429, as a service does that is asked too often.
+pub(crate) async fn data_busy() -> Result<(), ApiError> {
+    take_turn()
+}
+
+fn take_turn() -> Result<(), ApiError> {
+    Err(ApiError::Busy { retry_after_seconds: 1 })
+}
