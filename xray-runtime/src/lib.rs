@@ -1,6 +1,8 @@
 //! xray-runtime
 
 mod annotation;
+mod daemon_address;
+mod http;
 mod naming;
 mod trace_header;
 mod trace_id;
@@ -13,6 +15,10 @@ pub mod __conformance;
 pub use annotation::{
     AnnotationKeyPolicy, AnnotationValue, MAX_ANNOTATION_KEY_CHARS, MAX_ANNOTATION_VALUE_CHARS,
     MAX_ANNOTATIONS, ToAnnotation,
+};
+pub use daemon_address::{DaemonAddress, Endpoint, InvalidDaemonAddress};
+pub use self::http::{
+    ClientIp, HttpRequest, HttpResponse, MAX_HTTP_TEXT_CHARS, StatusFlags, StatusOverrides, url_without_secrets,
 };
 pub use naming::{MAX_NAME_CHARS, SegmentNaming};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};
