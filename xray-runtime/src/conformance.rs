@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use crate::sampling::{How, LocalDecision};
 pub use crate::wildcard::wildcard_match;
 
 use crate::annotation;

@@ -1,6 +1,7 @@
 //! xray-runtime
 
 mod annotation;
+mod sampling;
 mod daemon_address;
 mod http;
 mod naming;
@@ -19,6 +20,10 @@ pub use annotation::{
 pub use daemon_address::{DaemonAddress, Endpoint, InvalidDaemonAddress};
 pub use self::http::{
     ClientIp, HttpRequest, HttpResponse, MAX_HTTP_TEXT_CHARS, StatusFlags, StatusOverrides, url_without_secrets,
+};
+pub use sampling::{
+    AllSampler, InvalidSamplingRules, LocalSampler, NoneSampler, Sampler, SamplingDecision, SamplingRequest,
+    SamplingRulesFileError,
 };
 pub use naming::{MAX_NAME_CHARS, SegmentNaming};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};
