@@ -1,6 +1,9 @@
 //! xray-runtime
 
 mod annotation;
+mod panic;
+mod exception;
+mod backtrace;
 mod sampling;
 mod daemon_address;
 mod http;
