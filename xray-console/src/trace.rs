@@ -199,12 +199,10 @@ fn link(documents: &[Arc<Document>], nodes: &mut [Node]) -> Vec<usize> {
     let entity = |node: &Node| &documents[node.document].entities[node.entity];
     let by_id: HashMap<&str, usize> =
         (0..nodes.len()).filter_map(|index| Some((entity(&nodes[index]).id.as_deref()?, index))).collect();
-    for index in 0..nodes.len() {
-        if nodes[index].parent.is_none() {
-            let parent_id = entity(&nodes[index]).parent_id.as_deref();
-            nodes[index].parent = parent_id.and_then(|id| by_id.get(id).copied());
-            nodes[index].orphan = parent_id.is_some() && nodes[index].parent.is_none();
-        }
+    for node in nodes.iter_mut().filter(|node| node.parent.is_none()) {
+        let parent_id = documents[node.document].entities[node.entity].parent_id.as_deref();
+        node.parent = parent_id.and_then(|id| by_id.get(id).copied());
+        node.orphan = parent_id.is_some() && node.parent.is_none();
     }
     let mut roots = Vec::new();
     let parents: Vec<Option<usize>> = nodes.iter().map(|node| node.parent).collect();
