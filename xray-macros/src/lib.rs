@@ -1,1 +1,90 @@
-//! xray-macros
+//! The attribute `#[xray_capture]`: records a function as an AWS X-Ray subsegment.
+//!
+//! Use it through `xray-runtime`, which re-exports it and holds what the expansion calls. This crate turns tokens into
+//! tokens and knows nothing else: it reads the signature of the function, never its body.
+//!
+//! # What it expands to
+//!
+//! The return type, read as syntax, selects one of four shapes. What is observed beside the time taken:
+//!
+//! | function | shape | observed |
+//! |---|---|---|
+//! | plain value (`u32`, `&str`, `Vec<T>`, nothing, a type parameter, ..), or `#[track_caller]` | guard | panic |
+//! | any other type: `Result`, an alias of it, a boxed future, .. | closure | `Err`, panic; of a boxed future also cancel |
+//! | `async fn` | future | `Err`, panic, cancel |
+//! | `-> impl Future<Output = R>` | future, its parent fixed at the call | `Err`, panic, cancel |
+//!
+//! ```text
+//! #[xray_capture]
+//! fn add(a: u32, b: u32) -> u32 { a + b }
+//! // becomes
+//! fn add(a: u32, b: u32) -> u32 {
+//!     let _guard = ::xray_runtime::__private::enter("add");
+//!     a + b
+//! }
+//!
+//! #[xray_capture("load-user", annotations(id))]
+//! fn load(id: &str) -> Answer<u32> { Ok(id.parse()?) }
+//! // becomes
+//! fn load(id: &str) -> Answer<u32> {
+//!     ::xray_runtime::__private::probe::<Answer<u32>>().shape().pick().call_entry(
+//!         ::xray_runtime::__private::entry("load-user").with(|entity| { entity.put_annotation("id", &id); }),
+//!         || -> Answer<u32> { Ok(id.parse()?) },
+//!     )
+//! }
+//!
+//! #[xray_capture]
+//! async fn save(id: u64) -> Result<u64, Error> { write(id).await }
+//! // becomes
+//! async fn save(id: u64) -> Result<u64, Error> {
+//!     ::xray_runtime::__private::probe::<Result<u64, Error>>().shape().pick().future("save", async move {
+//!         if false { return ::xray_runtime::__private::never::<Result<u64, Error>>(); }
+//!         write(id).await
+//!     }).await
+//! }
+//! ```
+//!
+//! `probe` finds out by method resolution whether the type is a `Result`, and whether its error is an `Error`, has
+//! `Display`, has `Debug`, or none of these. The dead `return` tells the compiler the type of the block, so that
+//! `.into()`, `collect()` and coercions work as they do without the attribute.
+//!
+//! # Arguments
+//!
+//! | argument | meaning |
+//! |---|---|
+//! | `"..."` or `name = "..."` | the name; the function's where absent. 1 to 200 letters, digits, spaces and `_.:/%&#=+\-@` |
+//! | `name = expr` | a name made at run time, of `&'static str`, `String` or `Cow<'static, str>` |
+//! | `namespace = "remote"` | a call to another service; `"aws"` for one of AWS |
+//! | `annotations(key = expr)` | indexed values: strings, numbers, booleans. `annotations(id)` is short for `id = id` |
+//! | `metadata(key = expr)` | values that are not indexed: anything that serde can serialize |
+//! | `segment` | opens a segment where none is current: for jobs, consumers, `main` |
+//! | `error = "fault"` | what an `Err` marks: `"fault"` (default), `"error"`, `"throttle"`, or `"ignore"` |
+//! | `crate = path` | where `xray-runtime` is re-exported |
+//!
+//! The expressions see the function's arguments by reference, and those of `annotations` and `metadata` run only when
+//! the call is recorded. Misuse is an error at the token that is wrong; the function is then left as it is.
+//!
+//! # Limits
+//!
+//! * `const fn` and functions with no body are refused: there is nothing to record, or no place to do it.
+//! * The `Err` of a sync `#[track_caller]` function is not seen: a closure would hide its caller.
+//! * Nothing of an `async fn` runs at the call, so its parent is the entity current at its first poll.
+//! * An `Err` behind `impl Trait` (`-> impl IntoResponse`) or behind a type parameter is not seen: write the `Result`.
+//! * An error type that is a type parameter with no bound is recorded by its type's name alone.
+//! * `async fn` cannot return `impl Fn(&str)` with the closure's argument left to inference: annotate the argument.
+//! * By-value arguments of an `async fn` live to the end of its future, also where the body moves none of them.
+
+mod args;
+mod body;
+mod check;
+mod diag;
+mod expand;
+mod item;
+mod model;
+mod shape;
+
+/// Records each call of the function as an X-Ray subsegment; see the [crate's page](crate).
+#[proc_macro_attribute]
+pub fn xray_capture(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand::xray_capture(args.into(), item.into()).into()
+}

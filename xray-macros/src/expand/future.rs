@@ -1,0 +1,91 @@
+//! `async fn`, and functions that return a future.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::Type;
+
+use super::{Opening, glue};
+use crate::model::Capture;
+use crate::shape::Value;
+
+/// Input: `{ if id == 0 { return Err(Zero) } Ok(read(id).await?) }`, returning `Result<u64, E>`
+///
+/// Output:
+/// ```text
+/// {
+///     ::xray_runtime::__private::probe::<Result<u64, E>>().shape().pick().future("load", async move {
+///         if false { return ::xray_runtime::__private::never::<Result<u64, E>>(); }
+///         if id == 0 { return Err(Zero) } Ok(read(id).await?)
+///     }).await
+/// }
+/// ```
+/// `async move`, since a borrowed argument would have to be `Sync` for the future to be `Send`. The dead `return` gives
+/// the block its type, which an `async` block takes from nowhere else.
+pub(super) fn block(capture: &Capture, opening: &Opening, runtime: &TokenStream, value: &Value) -> TokenTree {
+    let never = |ty: &dyn quote::ToTokens| quote_spanned!(glue()=> return #runtime::never::<#ty>(););
+    let (pick, edge) = match value {
+        Value::Unit => (quote_spanned!(glue()=> quiet()), Some(quote_spanned!(glue()=> return;))),
+        Value::Opaque => (quote_spanned!(glue()=> quiet()), None),
+        Value::Never => {
+            let never = never(&quote_spanned!(glue()=> #runtime::Never));
+            (quote_spanned!(glue()=> quiet()), Some(never))
+        }
+        Value::Plain(output) => (quote_spanned!(glue()=> quiet()), Some(never(output))),
+        Value::Probed(output) => {
+            (quote_spanned!(glue()=> probe::<#output>().shape().pick()), Some(never(output)))
+        }
+    };
+    let body = match edge {
+        Some(edge) => capture.body.block_after(dead(capture, &edge)),
+        None if capture.dropped.is_empty() => capture.body.statements(),
+        None => capture.body.block_after(order(capture)),
+    };
+    let call =
+        opening.call("future", "future_entry", capture.place, quote_spanned!(glue()=> async move #body));
+    let future = quote_spanned!(glue()=> #runtime::#pick #call.await);
+    capture.body.replaced(match value {
+        Value::Never => quote_spanned!(glue()=> match #future {}),
+        _ => future,
+    })
+}
+
+/// Input: `{ let n = n + 1; async move { n } }`, returning `impl Future<Output = R> + Send`
+///
+/// Output:
+/// ```text
+/// {
+///     ::xray_runtime::__private::probe::<R>().shape().pick().returned("load", || {
+///         let n = n + 1; async move { n }
+///     })
+/// }
+/// ```
+/// The statements run at the call, as they do without the attribute, and the parent is the entity current there.
+pub(super) fn returned(
+    capture: &Capture,
+    opening: &Opening,
+    runtime: &TokenStream,
+    output: Option<&Type>,
+) -> TokenTree {
+    let body = capture.body.statements();
+    let output = output.map_or_else(|| quote_spanned!(glue()=> ()), |output| quote!(#output));
+    let call = opening.call("returned", "returned_entry", capture.place, quote_spanned!(glue()=> || #body));
+    capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #call))
+}
+
+/// `if false { .. }` around the edge, which also captures the arguments in the order that drops them as the plain
+/// function does.
+fn dead(capture: &Capture, edge: &TokenStream) -> TokenStream {
+    let order = order_of(capture);
+    quote_spanned!(glue()=> if false { #order #edge })
+}
+
+fn order(capture: &Capture) -> TokenStream {
+    let order = order_of(capture);
+    quote_spanned!(glue()=> if false { #order })
+}
+
+/// `_ = &last; _ = &first;`
+fn order_of(capture: &Capture) -> TokenStream {
+    let names = capture.dropped.iter().rev();
+    quote_spanned!(glue()=> #(_ = &#names;)*)
+}

@@ -1,0 +1,96 @@
+//! What is opened: a name alone, or an entry with what the arguments add to it.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::{Expr, LitStr};
+
+use super::glue;
+use crate::args::{Args, ErrorClass, Name, Namespace, Pair};
+
+/// The first argument of the runtime's calls.
+pub(super) enum Opening {
+    /// A name; the common case, and the shortest.
+    Name(LitStr),
+    /// An expression of type `Entry`.
+    Entry(TokenStream),
+}
+
+impl Opening {
+    /// Input: `name = format!("{id}"), annotations(id), error = "throttle"`.
+    ///
+    /// Output:
+    /// ```text
+    /// ::xray_runtime::__private::entry(format!("{id}")).as_throttle().with(|entity| {
+    ///     entity.put_annotation("id", &id);
+    /// })
+    /// ```
+    pub(super) fn new(args: &Args, function: &LitStr, runtime: &TokenStream) -> Self {
+        let extras = extras(args);
+        let name = match &args.name {
+            Some(Name::Expr(name)) => quote_spanned!(glue()=> #name),
+            Some(Name::Literal(name)) if extras.is_empty() && !args.segment => {
+                return Self::Name(name.clone());
+            }
+            None if extras.is_empty() && !args.segment => return Self::Name(function.clone()),
+            Some(Name::Literal(name)) => quote_spanned!(glue()=> #name),
+            None => quote_spanned!(glue()=> #function),
+        };
+        Self::Entry(match args.segment {
+            true => quote_spanned!(glue()=> #runtime::segment(#name) #extras),
+            false => quote_spanned!(glue()=> #runtime::entry(#name) #extras),
+        })
+    }
+
+    /// `.future("load", body)`, or `.future_entry(entry, body)`. The call stands at the function's `fn`, which is the
+    /// line that `Location::caller` tells; elsewhere it would tell the attribute's.
+    pub(super) fn call(&self, by_name: &str, by_entry: &str, place: Span, body: TokenStream) -> TokenStream {
+        let (method, first) = match self {
+            Self::Name(name) => (Ident::new(by_name, place), name.to_token_stream()),
+            Self::Entry(entry) => (Ident::new(by_entry, place), entry.clone()),
+        };
+        let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(glue()=> #first, #body));
+        arguments.set_span(place);
+        quote_spanned!(glue()=> .#method #arguments)
+    }
+}
+
+fn extras(args: &Args) -> TokenStream {
+    let namespace = args.namespace.map(|namespace| match namespace {
+        Namespace::Remote => quote_spanned!(glue()=> .remote()),
+        Namespace::Aws => quote_spanned!(glue()=> .aws()),
+    });
+    let error = match args.error {
+        ErrorClass::Fault => None,
+        ErrorClass::Error => Some(quote_spanned!(glue()=> .as_error())),
+        ErrorClass::Throttle => Some(quote_spanned!(glue()=> .as_throttle())),
+        ErrorClass::Ignore => Some(quote_spanned!(glue()=> .ignore_errors())),
+    };
+    let annotations = args.annotations.iter().map(|Pair { key, value }| {
+        let value = borrowed(value);
+        quote_spanned!(glue()=> entity.put_annotation(#key, #value);)
+    });
+    let metadata = args.metadata.iter().map(|Pair { key, value }| {
+        let value = borrowed(value);
+        quote_spanned!(glue()=> entity.put_metadata(#key, #value);)
+    });
+    let mut values = annotations.chain(metadata).peekable();
+    let with = values.peek().is_some().then(|| quote_spanned!(glue()=> .with(|entity| { #(#values)* })));
+    quote_spanned!(glue()=> #namespace #error #with)
+}
+
+/// `&value`: the arguments stay the user's.
+fn borrowed(value: &Expr) -> TokenStream {
+    match value {
+        Expr::Path(_)
+        | Expr::Lit(_)
+        | Expr::Call(_)
+        | Expr::MethodCall(_)
+        | Expr::Field(_)
+        | Expr::Index(_)
+        | Expr::Macro(_)
+        | Expr::Paren(_)
+        | Expr::Tuple(_)
+        | Expr::Array(_) => quote_spanned!(glue()=> &#value),
+        _ => quote_spanned!(glue()=> &(#value)),
+    }
+}

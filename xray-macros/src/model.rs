@@ -1,0 +1,112 @@
+//! The function to capture: what the expansion needs to know, and nothing else.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::{FnArg, LitStr, Pat, PatType, ReceiverKind, Signature, Type};
+
+use crate::args::Args;
+use crate::body::Body;
+use crate::item::Item;
+use crate::shape::Shape;
+
+/// A function, and how to capture it.
+pub(crate) struct Capture {
+    pub(crate) args: Args,
+    /// The function's tokens before its body, as received.
+    pub(crate) head: TokenStream,
+    pub(crate) body: Body,
+    pub(crate) shape: Shape,
+    /// The function's own name, as a string literal at its place.
+    pub(crate) ident: LitStr,
+    /// The word `fn`.
+    pub(crate) place: Span,
+    /// Arguments in the order that they are declared, where the order in which they are dropped can be seen.
+    pub(crate) dropped: Vec<Ident>,
+}
+
+impl Capture {
+    /// `body` is the group taken from `item`.
+    pub(crate) fn new(args: Args, item: Item, body: proc_macro2::Group) -> Self {
+        let Item { head, attributes, signature, .. } = item;
+        let body = Body::new(body);
+        let track_caller = attributes.iter().any(|attribute| {
+            attribute.path().is_ident("track_caller")
+                || attribute.path().is_ident("cfg_attr")
+                    && attribute
+                        .meta
+                        .require_list()
+                        .is_ok_and(|list| list.tokens.to_string().contains("track_caller"))
+        });
+        let shape = Shape::of(&signature, track_caller);
+        let dropped = dropped(&signature, &body);
+        let ident = LitStr::new(&signature.ident.unraw().to_string(), signature.ident.span());
+        Self { args, head, body, shape, ident, place: signature.fn_token.span, dropped }
+    }
+}
+
+/// Owned arguments that the body mentions, or that are named `_..`, where there are two or more: `async move` drops what
+/// it captures in the order of first mention, a function its arguments from the last to the first.
+fn dropped(signature: &Signature, body: &Body) -> Vec<Ident> {
+    let mut names = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => {
+                if !matches!(receiver.kind, ReceiverKind::Reference(..)) && receiver.attrs.is_empty() {
+                    names.push(Ident::new("self", receiver.self_token.span));
+                }
+            }
+            FnArg::Typed(PatType { attrs, pat, ty, .. }) => {
+                if attrs.is_empty() && is_dropped(ty) {
+                    bindings(pat, &mut names);
+                }
+            }
+        }
+    }
+    names.retain(|name| name.to_string().starts_with('_') || body.mentions(name));
+    if names.len() < 2 {
+        names.clear();
+    }
+    names
+}
+
+/// Whether dropping a value of the type may do anything.
+fn is_dropped(ty: &Type) -> bool {
+    const COPY: &[&str] = &[
+        "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
+        "isize", "f32", "f64",
+    ];
+    match ty {
+        Type::Group(group) => is_dropped(&group.elem),
+        Type::Paren(paren) => is_dropped(&paren.elem),
+        Type::Path(path) => !path.path.get_ident().is_some_and(|ident| COPY.iter().any(|name| ident == name)),
+        Type::Array(array) => is_dropped(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(is_dropped),
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => false,
+        _ => true,
+    }
+}
+
+/// The names that a pattern binds, from left to right.
+fn bindings(pat: &Pat, names: &mut Vec<Ident>) {
+    match pat {
+        Pat::Ident(binding) => {
+            names.push(binding.ident.clone());
+            if let Some((_, inner)) = &binding.subpat {
+                bindings(inner, names);
+            }
+        }
+        Pat::Paren(inner) => bindings(&inner.pat, names),
+        Pat::Reference(inner) => bindings(&inner.pat, names),
+        Pat::Type(inner) => bindings(&inner.pat, names),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pat| bindings(pat, names)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pat| bindings(pat, names)),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|pat| bindings(pat, names)),
+        Pat::Struct(fields) => {
+            let fields = fields.fields.iter().filter(|field| field.attrs.is_empty());
+            fields.for_each(|field| bindings(&field.pat, names));
+        }
+        // An or-pattern binds the same names in each case.
+        Pat::Or(or) => or.cases.iter().take(1).for_each(|pat| bindings(pat, names)),
+        _ => {}
+    }
+}

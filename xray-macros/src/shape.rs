@@ -1,0 +1,164 @@
+//! Which of the four shapes a function gets, read from its return type as syntax.
+
+use syn::{
+    AngleBracketedGenericArguments as Generics, GenericArgument, GenericParam, PathArguments, ReturnType,
+    Signature, Type, TypeImplTrait, TypeParamBound,
+};
+
+/// How a function is captured.
+pub(crate) enum Shape {
+    /// A guard before the user's statements.
+    Guard,
+    /// The body in a closure that returns this type.
+    Closure(Type),
+    /// The body of an `async fn` in a future.
+    Async(Value),
+    /// The future that the body returns, with its output.
+    Returned(Option<Type>),
+}
+
+/// What an `async fn` returns.
+pub(crate) enum Value {
+    Unit,
+    Never,
+    /// `impl Trait`: a type that cannot be named.
+    Opaque,
+    /// A type that is surely no `Result`.
+    Plain(Type),
+    /// Any other.
+    Probed(Type),
+}
+
+/// Names of types that are no `Result` and no future.
+const PLAIN: &[&str] = &[
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
+    "isize", "f32", "f64", "String", "Vec", "Option", "Self", "Box", "Rc", "Arc", "Cow", "HashMap",
+    "HashSet", "BTreeMap", "BTreeSet", "PathBuf", "Duration", "Instant",
+];
+
+impl Shape {
+    /// `track_caller`: whether the function has that attribute. A closure would hide the caller.
+    pub(crate) fn of(signature: &Signature, track_caller: bool) -> Self {
+        let returned = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(bare(ty)),
+        };
+        if signature.asyncness.is_some() {
+            return Self::Async(Value::of(returned, signature));
+        }
+        match returned {
+            Some(Type::ImplTrait(opaque)) => match future_output(opaque) {
+                Some(output) => Self::Returned(output),
+                None => Self::Guard,
+            },
+            Some(ty) if !track_caller && !is_plain(ty, signature) => Self::Closure(named(ty)),
+            _ => Self::Guard,
+        }
+    }
+}
+
+impl Value {
+    fn of(returned: Option<&Type>, signature: &Signature) -> Self {
+        match returned {
+            None => Self::Unit,
+            Some(Type::Tuple(tuple)) if tuple.elems.is_empty() => Self::Unit,
+            Some(Type::Never(_)) => Self::Never,
+            Some(Type::ImplTrait(_)) => Self::Opaque,
+            Some(ty) if is_plain(ty, signature) => Self::Plain(named(ty)),
+            Some(ty) => Self::Probed(named(ty)),
+        }
+    }
+}
+
+/// The type without the invisible group that `$ty:ty` arrives in, and without parentheses.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        other => other,
+    }
+}
+
+/// Whether the type is surely neither a `Result` nor a future.
+fn is_plain(ty: &Type, signature: &Signature) -> bool {
+    match bare(ty) {
+        Type::Path(path) => {
+            let is_parameter = |name: &syn::Ident| {
+                signature
+                    .generics
+                    .params
+                    .iter()
+                    .any(|p| matches!(p, GenericParam::Type(p) if p.ident == *name))
+            };
+            let plain =
+                path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|name| last.ident == name));
+            path.qself.is_none() && (plain || path.path.get_ident().is_some_and(is_parameter))
+        }
+        Type::Macro(_) | Type::Infer(_) | Type::Verbatim(_) => false,
+        _ => true,
+    }
+}
+
+/// The output of `impl Future<Output = R>`; `None` where a bound is one that our own future cannot promise.
+fn future_output(opaque: &TypeImplTrait) -> Option<Option<Type>> {
+    let mut output = None;
+    for bound in &opaque.bounds {
+        match bound {
+            TypeParamBound::Trait(bound) => {
+                let last = bound.path.segments.last()?;
+                if last.ident == "Future" {
+                    output = Some(associated_output(&last.arguments));
+                } else if !["Send", "Sync", "Unpin"].iter().any(|name| last.ident == name) {
+                    return None;
+                }
+            }
+            TypeParamBound::Lifetime(_) | TypeParamBound::PreciseCapture(_) => {}
+            _ => return None,
+        }
+    }
+    output
+}
+
+fn associated_output(arguments: &PathArguments) -> Option<Type> {
+    let PathArguments::AngleBracketed(Generics { args, .. }) = arguments else { return None };
+    args.iter().find_map(|arg| match arg {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(named(&output.ty)),
+        _ => None,
+    })
+}
+
+/// The type with `_` for each `impl Trait`, so that it can stand in an expression.
+fn named(ty: &Type) -> Type {
+    let mut ty = ty.clone();
+    leave_open(&mut ty);
+    ty
+}
+
+fn leave_open(ty: &mut Type) {
+    match ty {
+        Type::ImplTrait(opaque) => {
+            *ty = Type::Infer(syn::TypeInfer {
+                attrs: Vec::new(),
+                underscore_token: syn::Token![_](opaque.impl_token.span),
+            })
+        }
+        Type::Group(inner) => leave_open(&mut inner.elem),
+        Type::Paren(inner) => leave_open(&mut inner.elem),
+        Type::Reference(inner) => leave_open(&mut inner.elem),
+        Type::Ptr(inner) => leave_open(&mut inner.elem),
+        Type::Slice(inner) => leave_open(&mut inner.elem),
+        Type::Array(inner) => leave_open(&mut inner.elem),
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_open),
+        Type::Path(path) => {
+            for segment in &mut path.path.segments {
+                let PathArguments::AngleBracketed(generics) = &mut segment.arguments else { continue };
+                for argument in &mut generics.args {
+                    if let GenericArgument::Type(ty) = argument {
+                        leave_open(ty);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
