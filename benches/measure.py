@@ -23,7 +23,10 @@ def say(text):
 
 def output(command, seconds=120, **options):
     """Standard output of `command`, whose failure ends the run with what it wrote."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, **options)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, **options)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"{' '.join(command)}: not done after {seconds} s")
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-3000:]}")
     return done.stdout
@@ -67,12 +70,13 @@ class Samples:
 
 
 def time_side_by_side(pairs, rounds, milliseconds):
-    """{(peer, scenario): Samples}. In each round the peers take turns at a scenario, so that what else the machine does
-    meets all of them; `pairs` lists (peer, scenario)."""
+    """{(peer, scenario): Samples}. In each round the peers take turns at a scenario, in the opposite order every second time,
+    so that what else the machine does meets all of them; `pairs` lists (peer, scenario)."""
     samples = {pair: Samples() for pair in pairs}
-    turns = sorted(pairs, key=lambda pair: pair[1])
+    turns = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
     for number in range(rounds):
         say(f"timing, round {number + 1} of {rounds}: {len(turns)} scenarios")
+        turns.reverse()
         for peer, scenario in turns:
             told = output([binary(peer), "time", scenario, str(milliseconds)])
             samples[peer, scenario].add(json.loads(told))
