@@ -28,3 +28,9 @@ pub fn valid_annotation_value(
 ) -> Option<(annotation::AnnotationValue, bool)> {
     value.into_valid()
 }
+
+/// The frames (label, path, line) of the user's code in the text of a backtrace, innermost first.
+pub fn backtrace_frames(text: &str) -> Vec<(String, String, u32)> {
+    let stack = crate::backtrace::Stack::parse(text);
+    stack.frames.into_iter().map(|frame| (frame.label.into(), frame.path.into(), frame.line)).collect()
+}

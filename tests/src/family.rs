@@ -1,0 +1,53 @@
+//! The families of vectors, and what a case of theirs comes to.
+
+use serde_json::Value;
+
+use crate::xray;
+
+/// One kind of vector file.
+pub(crate) struct Family {
+    /// The name of its file.
+    pub(crate) file: &'static str,
+    /// Runs the real code on each case of the file; an error says what is wrong with the file.
+    pub(crate) run: fn(&Value) -> Result<Vec<Outcome>, String>,
+}
+
+/// What the real code made of a case.
+pub(crate) struct Outcome {
+    pub(crate) id: String,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Why a case failed.
+pub(crate) enum Failure {
+    /// The answer is another one.
+    Differs { expected: Value, got: Value },
+    /// There is no answer: the case cannot be read, or the code panicked.
+    Broken(String),
+}
+
+/// Each family that this build knows.
+pub(crate) const FAMILIES: &[Family] = &[
+    Family { file: "annotation.json", run: xray::annotation::run },
+    Family { file: "client_ip.json", run: xray::client_ip::run },
+    Family { file: "daemon_address.json", run: xray::daemon_address::run },
+    Family { file: "dynamic_naming.json", run: xray::naming::run_dynamic },
+    Family { file: "name_sanitise.json", run: xray::naming::run_sanitise },
+    Family { file: "response_header.json", run: xray::trace_header::run_response },
+    Family { file: "sampling_decision_local.json", run: xray::sampling::run_decision },
+    Family { file: "sampling_rule_file.json", run: xray::sampling::run_rule_file },
+    Family { file: "status_mapping.json", run: xray::status::run },
+    Family { file: "trace_header_format.json", run: xray::trace_header::run_format },
+    Family { file: "trace_header_parse.json", run: xray::trace_header::run_parse },
+    Family { file: "trace_id_valid.json", run: xray::trace_header::run_trace_id },
+    Family { file: "wildcard_match.json", run: xray::wildcard::run },
+];
+
+/// Whether a vector file of this name is run.
+pub fn knows(file: &str) -> bool {
+    find(file).is_some()
+}
+
+pub(crate) fn find(file: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.file == file)
+}

@@ -1,0 +1,13 @@
+//! Holds the crates against vectors: files of inputs, each with the answer that the specification asks for.
+//!
+//! A family of vectors is known by its file name, wherever below the given folder the file lies; `FAMILIES` in
+//! `family.rs` is the list.
+
+mod family;
+mod json;
+mod runner;
+mod xray;
+
+pub use family::knows;
+pub use json::same;
+pub use runner::{RunError, Tally, run};
