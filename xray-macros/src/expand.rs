@@ -53,3 +53,6 @@ fn function(capture: &Capture) -> TokenStream {
 fn glue() -> Span {
     Span::mixed_site()
 }
+
+#[cfg(test)]
+mod snapshots;

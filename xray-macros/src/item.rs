@@ -44,10 +44,11 @@ impl Item {
             Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => End::Missing(punct.span()),
             Some(last) => match braces(&last) {
                 Some(body) => End::Body(body),
-                // Tokens after the head that are no body: half-typed. The parser below says so.
+                // A head that ends too early, or tokens that are no body: half-typed.
                 None => {
+                    let place = last.span();
                     head.push(last);
-                    End::Missing(Span::mixed_site())
+                    End::Missing(place)
                 }
             },
             None => End::Missing(Span::mixed_site()),

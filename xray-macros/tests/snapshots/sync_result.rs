@@ -1,0 +1,9 @@
+// #[xray_capture]
+// fn load(id: &str) -> Answer<u32> { Ok(id.parse()?) }
+
+fn load(id: &str) -> Answer<u32> {
+    ::xray_runtime::__private::probe::<Answer<u32>>()
+        .shape()
+        .pick()
+        .call("load", || -> Answer<u32> { Ok(id.parse()?) })
+}

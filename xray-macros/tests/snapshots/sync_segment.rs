@@ -1,0 +1,13 @@
+// #[xray_capture(segment, error = "throttle")]
+// fn main() -> ExitCode { #![allow(dead_code)] run() }
+
+fn main() -> ExitCode {
+    #![allow(dead_code)]
+    ::xray_runtime::__private::probe::<ExitCode>()
+        .shape()
+        .pick()
+        .call_entry(
+            ::xray_runtime::__private::segment("main").as_throttle(),
+            || -> ExitCode { run() },
+        )
+}
