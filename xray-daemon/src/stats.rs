@@ -1,0 +1,123 @@
+//! What a daemon has received, shown and lost.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use xray_console::AssemblerStats;
+
+/// What a [`LocalDaemon`](crate::LocalDaemon) has received, shown and lost since its start.
+///
+/// Every datagram ends in one place: `received` = `rejected.total()` + `dropped.queue_full` + `documents` + those that
+/// wait in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Datagrams that came.
+    pub received: u64,
+    /// Datagrams that hold no usable document.
+    pub rejected: Rejected,
+    /// Documents that were put to their trace.
+    pub documents: u64,
+    /// Traces that were shown, each once.
+    pub traces_shown: u64,
+    /// Times that a trace was shown again, because more of it had come.
+    pub traces_updated: u64,
+    /// What was lost, and why.
+    pub dropped: Dropped,
+}
+
+/// Datagrams that hold no usable document, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// There was no header line.
+    pub missing_header: u64,
+    /// There was nothing after the header line.
+    pub missing_document: u64,
+    /// The header line was none of the daemon's protocol.
+    pub invalid_header: u64,
+    /// The document could not be parsed: see [`xray_console::DocumentError`].
+    pub invalid_document: u64,
+}
+
+impl Rejected {
+    /// The sum of all causes.
+    pub fn total(&self) -> u64 {
+        self.missing_header + self.missing_document + self.invalid_header + self.invalid_document
+    }
+}
+
+/// What was lost, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Datagrams: traces came faster than they could be shown.
+    pub queue_full: u64,
+    /// Documents whose trace made room for newer ones before it was shown.
+    pub evicted: u64,
+    /// Documents of a trace that had too many already.
+    pub trace_full: u64,
+    /// Traces that the sink (the writer, the callback) failed to take.
+    pub sink_failed: u64,
+}
+
+impl Dropped {
+    /// The sum of all causes.
+    pub fn total(&self) -> u64 {
+        self.queue_full + self.evicted + self.trace_full + self.sink_failed
+    }
+}
+
+/// The counters behind [`Stats`]: each is written by one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) received: AtomicU64,
+    pub(crate) missing_header: AtomicU64,
+    pub(crate) missing_document: AtomicU64,
+    pub(crate) invalid_header: AtomicU64,
+    pub(crate) invalid_document: AtomicU64,
+    pub(crate) queue_full: AtomicU64,
+    pub(crate) sink_failed: AtomicU64,
+    documents: AtomicU64,
+    traces: AtomicU64,
+    updates: AtomicU64,
+    evicted: AtomicU64,
+    trace_full: AtomicU64,
+}
+
+/// Adds one, and tells whether it was the first.
+pub(crate) fn count(counter: &AtomicU64) -> bool {
+    counter.fetch_add(1, Ordering::Relaxed) == 0
+}
+
+impl Counters {
+    /// Takes over what the assembler counts.
+    pub(crate) fn publish(&self, stats: AssemblerStats) {
+        self.documents.store(stats.documents, Ordering::Relaxed);
+        self.traces.store(stats.traces, Ordering::Relaxed);
+        self.updates.store(stats.updates, Ordering::Relaxed);
+        self.evicted.store(stats.evicted, Ordering::Relaxed);
+        self.trace_full.store(stats.refused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            received: read(&self.received),
+            rejected: Rejected {
+                missing_header: read(&self.missing_header),
+                missing_document: read(&self.missing_document),
+                invalid_header: read(&self.invalid_header),
+                invalid_document: read(&self.invalid_document),
+            },
+            documents: read(&self.documents),
+            traces_shown: read(&self.traces),
+            traces_updated: read(&self.updates),
+            dropped: Dropped {
+                queue_full: read(&self.queue_full),
+                evicted: read(&self.evicted),
+                trace_full: read(&self.trace_full),
+                sink_failed: read(&self.sink_failed),
+            },
+        }
+    }
+}
