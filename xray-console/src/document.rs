@@ -5,6 +5,7 @@
 //! nested subsegments are worked off a list, so that a hostile document cannot exhaust the stack.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,6 +24,9 @@ pub const MAX_DEPTH: usize = 256;
 /// The most entities (the segment and its subsegments) in one document. A document of X-Ray's size limit holds about
 /// 600 of the smallest valid ones.
 pub const MAX_ENTITIES: usize = 4_096;
+
+/// The most exceptions of one cause that are kept; the SDKs send at most ten.
+const MAX_EXCEPTIONS: usize = 10;
 
 /// The last second of the year 9999. A time outside of 1970 to 9999 (milliseconds given for seconds, say) counts as
 /// not given.
@@ -99,7 +103,7 @@ impl Document {
         let is_subsegment = text_of(root.r#type).is_some_and(|kind| &*kind == "subsegment");
         let kind = if is_subsegment { Kind::Subsegment } else { Kind::Segment };
         let entities = flatten(root, kind)?;
-        let bytes = bytes.len() + entities.len() * size_of::<Entity>();
+        let bytes = bytes.len() + entities.iter().map(Entity::overhead).sum::<usize>();
         Ok(Self { trace_id, entities, bytes })
     }
 
@@ -271,15 +275,17 @@ fn annotations(raw: Option<&RawValue>) -> Vec<(Box<str>, Box<str>)> {
     entries.into_iter().map(|(key, value)| (key, compact(value.get()))).collect()
 }
 
-fn metadata(raw: Option<&RawValue>) -> Vec<(Box<str>, Box<str>, Box<str>)> {
+fn metadata(raw: Option<&RawValue>) -> Vec<(Arc<str>, Box<str>, Box<str>)> {
     let Entries(namespaces) = read(raw).unwrap_or_default();
     let mut all = Vec::new();
     for (namespace, value) in namespaces {
+        // Shared: a long name over many short entries would be many times the document.
+        let namespace: Arc<str> = namespace.into();
         match read::<Entries<'_>>(Some(value)) {
             Some(Entries(entries)) => {
-                all.extend(
-                    entries.into_iter().map(|(key, value)| (namespace.clone(), key, compact(value.get()))),
-                );
+                let entry =
+                    |(key, value): (Box<str>, &RawValue)| (namespace.clone(), key, compact(value.get()));
+                all.extend(entries.into_iter().map(entry));
             }
             // Not X-Ray's shape, but it is what the user wrote.
             None => all.push((namespace, "".into(), compact(value.get()))),
@@ -310,7 +316,7 @@ fn cause(raw: Option<&RawValue>, innermost_last: bool) -> Cause {
                     }),
                 }
             });
-            let exceptions: Vec<Exception> = exceptions.collect();
+            let exceptions: Vec<Exception> = exceptions.take(MAX_EXCEPTIONS).collect();
             if exceptions.is_empty() { Cause::None } else { Cause::Exceptions(exceptions) }
         }
         _ => Cause::None,

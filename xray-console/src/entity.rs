@@ -1,5 +1,7 @@
 //! One segment or subsegment, as much of it as the console shows.
 
+use std::sync::Arc;
+
 /// Whether an entity was sent as a segment or as a subsegment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -79,7 +81,7 @@ pub(crate) struct Entity {
     /// Key and value, the value as JSON text.
     pub(crate) annotations: Vec<(Box<str>, Box<str>)>,
     /// Namespace, key and value, the value as JSON text.
-    pub(crate) metadata: Vec<(Box<str>, Box<str>, Box<str>)>,
+    pub(crate) metadata: Vec<(Arc<str>, Box<str>, Box<str>)>,
 }
 
 impl Entity {
@@ -95,6 +97,19 @@ impl Entity {
     /// Its length in seconds, where start and end are known.
     pub(crate) fn seconds(&self) -> Option<f64> {
         Some((self.end? - self.start?).max(0.0))
+    }
+
+    /// About the memory it takes beside the text that it was parsed from.
+    pub(crate) fn overhead(&self) -> usize {
+        // For each text kept on the heap: about what an allocation costs.
+        const ALLOCATION: usize = 16;
+        let exception = size_of::<Exception>() + 5 * ALLOCATION;
+        let annotation = size_of::<(Box<str>, Box<str>)>() + 2 * ALLOCATION;
+        let metadata = size_of::<(Arc<str>, Box<str>, Box<str>)>() + 3 * ALLOCATION;
+        size_of::<Self>()
+            + self.exceptions().len() * exception
+            + self.annotations.len() * annotation
+            + self.metadata.len() * metadata
     }
 
     pub(crate) fn exceptions(&self) -> &[Exception] {

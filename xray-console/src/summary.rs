@@ -143,9 +143,10 @@ fn services(trace: &Trace) -> Vec<Service<'_>> {
 }
 
 fn problem(trace: &Trace) -> Option<Problem<'_>> {
+    let by_id = trace.exceptions_by_id();
     let exception = trace.preorder().find_map(|node| match &trace.entity(node).cause {
         Cause::Exceptions(exceptions) => exceptions.first(),
-        Cause::Reference(id) => trace.exception_by_id(id),
+        Cause::Reference(id) => by_id.get(&**id).copied(),
         Cause::None => None,
     });
     if let Some(exception) = exception {

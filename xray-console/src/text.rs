@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthChar;
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{061c}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -37,7 +37,11 @@ pub(crate) fn columns(text: &str) -> usize {
 }
 
 fn columns_of(c: char) -> usize {
-    c.width().unwrap_or(0)
+    match c {
+        // Makes an emoji, two columns wide, of the one column before it.
+        '\u{fe0f}' => 1,
+        c => c.width().unwrap_or(0),
+    }
 }
 
 /// The text cut to at most `width` columns, its end marked where something was cut.
@@ -74,6 +78,8 @@ mod tests {
         assert_eq!(cut("日本語", 6, false), "日本語");
         assert_eq!(cut("日本語", 5, false), "日本…");
         assert_eq!(cut("日本語", 4, false), "日…");
+        assert_eq!(cut("☎\u{fe0f}☎\u{fe0f}", 4, false), "☎\u{fe0f}☎\u{fe0f}");
+        assert_eq!(cut("☎\u{fe0f}☎\u{fe0f}", 3, false), "☎\u{fe0f}…");
         assert_eq!(cut("abc", 1, true), "~");
         assert_eq!(cut("abc", 0, true), "");
     }

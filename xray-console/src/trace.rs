@@ -120,11 +120,12 @@ impl Trace {
         })
     }
 
-    /// The exception that a cause of the form "id of an exception" refers to.
-    pub(crate) fn exception_by_id(&self, id: &str) -> Option<&Exception> {
+    /// All exceptions that have an id: a cause may be the id of another entity's exception.
+    pub(crate) fn exceptions_by_id(&self) -> HashMap<&str, &Exception> {
         (0..self.nodes.len())
             .flat_map(|node| self.entity(node).exceptions())
-            .find(|exception| exception.id.as_deref() == Some(id))
+            .filter_map(|exception| Some((exception.id.as_deref()?, exception)))
+            .collect()
     }
 
     fn sort_by_start(&mut self) {

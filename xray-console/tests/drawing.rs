@@ -5,7 +5,7 @@
 mod support;
 
 use support::{assert_snapshot, finish, golden, vector_traces};
-use xray_console::{Format, View};
+use xray_console::{Document, Format, View};
 
 #[test]
 fn waterfalls_of_the_vector_traces() {
@@ -71,6 +71,25 @@ fn a_line_of_json_is_json_that_tells_the_request() {
     assert_eq!(value["problem"]["type"], "UpstreamError");
     assert_eq!(value["problem"]["at"], "src/handlers.rs:42");
     assert_eq!(value["duration_ms"], 3200.0);
+}
+
+#[test]
+fn a_call_and_the_segment_it_led_to_share_a_row() {
+    let caller = r#"{"trace_id":"t","id":"a","name":"cruddur","start_time":1579893132,"end_time":1579893132.2,
+        "http":{"request":{"method":"GET","url":"http://localhost/api/recommendations"},"response":{"status":502}},
+        "fault":true,"subsegments":[{"id":"b","name":"127.0.0.1","namespace":"remote","start_time":1579893132.05,
+        "end_time":1579893132.15,"http":{"request":{"method":"get","url":"http://127.0.0.1:4568/rank"}}}]}"#;
+    let called = r#"{"trace_id":"t","id":"c","parent_id":"b","name":"recommendations","start_time":1579893132.06,
+        "end_time":1579893132.14,"fault":true,"http":{"response":{"status":500}},"annotations":{"model":"rank-v2"},
+        "cause":{"exceptions":[{"id":"e","type":"RankError","message":"no model","stack":[{"path":"src/rank.rs","line":7,"label":"rank"}]}]},
+        "subsegments":[{"id":"d","name":"load_model","start_time":1579893132.07,"end_time":1579893132.1}]}"#;
+    let worker = r#"{"trace_id":"t","id":"f","parent_id":"a","name":"worker","start_time":1579893132.19,"in_progress":true}"#;
+    let documents = [caller, called, worker].map(|text| Document::parse(text.as_bytes()).unwrap());
+    let finished = finish(documents.to_vec());
+    let mut drawn = finished.waterfall(View::new().width(100));
+    drawn.push_str(&finished.line(Format::Human, View::new()));
+    drawn.push('\n');
+    assert_snapshot("two_services", &drawn);
 }
 
 /// What issue 2 ends with.

@@ -233,3 +233,30 @@ fn no_escape_reaches_the_terminal() {
     let json: serde_json::Value = serde_json::from_str(&finished.line(Format::Json, View::new())).unwrap();
     assert!(json["name"].as_str().unwrap().contains("\u{1b}]0;owned"), "JSON keeps what was sent, escaped");
 }
+
+#[test]
+fn memory_is_told_honestly_and_is_no_multiple_of_the_document() {
+    let one = parse(r#"{"id":"a","trace_id":"t"}"#).unwrap().bytes();
+    let entries: Vec<String> = (0..2_000).map(|key| format!(r#""{key}":1"#)).collect();
+    let text = format!(
+        r#"{{"id":"a","trace_id":"t","metadata":{{"{}":{{{}}}}}}}"#,
+        "n".repeat(30_000),
+        entries.join(",")
+    );
+    let bytes = parse(&text).unwrap().bytes();
+    assert!(bytes > one + text.len() + 2_000 * 48, "each entry counts: {bytes}");
+    let exceptions =
+        format!(r#"{{"id":"a","trace_id":"t","cause":{{"exceptions":[{}{{}}]}}}}"#, "{},".repeat(10_000));
+    assert!(drawn(&[&exceptions]).lines().count() <= 12);
+}
+
+#[test]
+fn ten_thousand_causes_that_refer_to_nothing_are_read_in_no_time() {
+    let mut documents = Vec::new();
+    for id in 0..10_000 {
+        let text = format!(r#"{{"id":"{id}","trace_id":"t","fault":true,"cause":"lost{id}"}}"#);
+        documents.push(Arc::new(parse(&text).unwrap()));
+    }
+    let shown = Trace::of(documents).unwrap();
+    assert!(shown.line(Format::Logfmt, View::new()).contains("problem=fault"));
+}

@@ -14,8 +14,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 /// The largest datagram of UDP.
 const MAX_DATAGRAM: usize = 65_535;
 
-/// What is asked of the kernel for datagrams that were not read yet, in bytes. It gives what `net.core.rmem_max`
-/// allows; its default holds some 300 small documents.
+/// What is asked of the kernel for datagrams that were not read yet, in bytes. Its default holds some 300 small
+/// documents.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The longest that what had arrived before is still read after the call to stop.
@@ -51,8 +51,7 @@ impl Receiver {
     /// Takes over a bound socket.
     pub(crate) fn new(socket: UdpSocket) -> io::Result<(Self, Stop)> {
         socket.set_nonblocking(true)?;
-        // Where this is refused the kernel's default serves as well, only less.
-        let _ = setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER);
+        raise_buffer(&socket);
         let (wake, stopped) = UnixStream::pair()?;
         let stopping = Arc::new(AtomicBool::new(false));
         Ok((Self { socket, stopping: stopping.clone(), stopped }, Stop { stopping, _wake: wake }))
@@ -89,4 +88,14 @@ impl Receiver {
             poll(&mut [stop], PollTimeout::from(AFTER_ERROR))
         };
     }
+}
+
+/// Asks for the larger buffer: whatever `net.core.rmem_max` is, where this process may (`CAP_NET_ADMIN`), else up to it.
+/// Where it is refused the default serves as well, only less.
+fn raise_buffer(socket: &UdpSocket) {
+    #[cfg(target_os = "linux")]
+    if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_ok() {
+        return;
+    }
+    let _ = setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER);
 }
