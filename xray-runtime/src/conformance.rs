@@ -34,3 +34,16 @@ pub fn backtrace_frames(text: &str) -> Vec<(String, String, u32)> {
     let stack = crate::backtrace::Stack::parse(text);
     stack.frames.into_iter().map(|frame| (frame.label.into(), frame.path.into(), frame.line)).collect()
 }
+
+/// Puts the panic hook in place, as installing a recorder does.
+pub fn install_panic_hook() {
+    crate::panic::install();
+}
+
+/// Message and frames (label, path, line) that a document would have of the last panic on this thread.
+pub fn take_panic() -> Option<(String, Vec<(String, String, u32)>)> {
+    let cause = crate::exception::Cause::from_panic(&crate::panic::take()?);
+    let exception = cause.exceptions.into_iter().next()?;
+    let frame = |frame: crate::backtrace::StackFrame| (frame.label.into(), frame.path.into(), frame.line);
+    Some((exception.message, exception.stack.into_iter().map(frame).collect()))
+}
