@@ -236,7 +236,7 @@ mod tests {
    8: catch_unwind<!, core::panic::unwind_safe::AssertUnwindSafe<app::f::{closure_env#0}>>
              at /rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/panicking.rs:544:19
       poll<app::f::{async_fn_env#0}>
-             at /home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.54.1/src/runtime/task/core.rs:365:24
+             at /home/me/.cargo/registry/src/index/tokio-1.54.1/src/runtime/task/core.rs:365:24
       inlined<u8>
              at ./core/src/tower.rs:7:8
       __rust_begin_short_backtrace
