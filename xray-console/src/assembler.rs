@@ -14,7 +14,7 @@ use crate::waterfall;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most traces that are held; 10,000.
+    /// The most traces that are held; 30,000.
     pub traces: usize,
     /// About the most memory that documents take, in bytes; 64 MiB.
     pub bytes: usize,
@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            traces: 10_000,
+            traces: 30_000,
             bytes: 64 << 20,
             trace_bytes: 16 << 20,
             quiet: Duration::from_millis(300),

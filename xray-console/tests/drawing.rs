@@ -41,6 +41,36 @@ fn waterfalls_of_golden_requests() {
     }
 }
 
+/// The SDK for Python writes numbers that JSON does not have.
+const NOT_JSON: [&str; 2] = ["80_annotations", "81_metadata_user"];
+
+#[test]
+fn every_golden_document_is_read_and_drawn() {
+    let mut drawn = 0;
+    for file in std::fs::read_dir(support::path("data/golden")).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let Ok(case) = serde_json::from_str::<serde_json::Value>(&text) else {
+            assert!(NOT_JSON.contains(&name), "{name}");
+            continue;
+        };
+        if case["documents"].as_array().unwrap().is_empty() {
+            continue;
+        }
+        let finished = finish(support::documents(&case["documents"]));
+        assert!(finished.trace.is_closed(), "{name}");
+        for width in [80, 240] {
+            let waterfall = finished.waterfall(View::new().width(width));
+            assert!(waterfall.lines().count() > 1, "{name}");
+            assert!(waterfall.lines().all(|line| line.chars().count() <= width), "{name}: {waterfall}");
+        }
+        assert_eq!(finished.line(Format::Human, View::new()).lines().count(), 1, "{name}");
+        drawn += 1;
+    }
+    assert!(drawn > 45, "{drawn}");
+}
+
 #[test]
 fn lines_in_every_format() {
     let formats = [

@@ -143,6 +143,22 @@ fn a_closed_pipe_ends_it_without_a_word() {
 }
 
 #[test]
+fn a_second_signal_ends_it_where_its_output_is_stuck() {
+    let mut tail = Tail::start(&["--waterfall"]);
+    let client = Client::new(tail.addr);
+    let document = golden("02_notifications.json").remove(0);
+    // 600 KB of drawings, of which a pipe that nobody reads takes 64.
+    for trace in 0..1_000 {
+        client.document(
+            &document.replace("1-6b04afb0-74d68203cd64c9d2754628a8", &format!("1-6b04afb0-{trace:024}")),
+        );
+    }
+    tail.signal(Signal::SIGINT);
+    tail.signal(Signal::SIGTERM);
+    assert_eq!(tail.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
 fn version_and_help() {
     for flag in ["-v", "--version", "-version"] {
         assert_eq!(
