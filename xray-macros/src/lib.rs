@@ -27,10 +27,11 @@
 //! fn load(id: &str) -> Answer<u32> { Ok(id.parse()?) }
 //! // becomes
 //! fn load(id: &str) -> Answer<u32> {
-//!     ::xray_runtime::__private::probe::<Answer<u32>>().shape().pick().call_entry(
-//!         ::xray_runtime::__private::entry("load-user").with(|entity| { entity.put_annotation("id", &id); }),
-//!         || -> Answer<u32> { Ok(id.parse()?) },
-//!     )
+//!     ::xray_runtime::__private::probe::<Answer<u32>>()
+//!         .shape()
+//!         .pick()
+//!         .begin_entry(::xray_runtime::__private::entry("load-user").with(|entity| { entity.put_annotation("id", &id); }))
+//!         .call(|| -> Answer<u32> { Ok(id.parse()?) })
 //! }
 //!
 //! #[xray_capture]

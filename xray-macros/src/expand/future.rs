@@ -41,7 +41,7 @@ pub(super) fn block(capture: &Capture, opening: &Opening, runtime: &TokenStream,
         None => capture.body.block_after(order(capture)),
     };
     let call =
-        opening.call("future", "future_entry", capture.place, quote_spanned!(glue()=> async move #body));
+        opening.future("future", "future_entry", capture.place, quote_spanned!(glue()=> async move #body));
     let future = quote_spanned!(glue()=> #runtime::#pick #call.await);
     capture.body.replaced(match value {
         Value::Never => quote_spanned!(glue()=> match #future {}),
@@ -68,7 +68,7 @@ pub(super) fn returned(
 ) -> TokenTree {
     let body = capture.body.statements();
     let output = output.map_or_else(|| quote_spanned!(glue()=> ()), |output| quote!(#output));
-    let call = opening.call("returned", "returned_entry", capture.place, quote_spanned!(glue()=> || #body));
+    let call = opening.future("returned", "returned_entry", capture.place, quote_spanned!(glue()=> || #body));
     capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #call))
 }
 

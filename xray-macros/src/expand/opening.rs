@@ -1,7 +1,7 @@
 //! What is opened: a name alone, or an entry with what the arguments add to it.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use quote::quote_spanned;
 use syn::{Expr, LitStr};
 
 use super::glue;
@@ -41,17 +41,36 @@ impl Opening {
         })
     }
 
-    /// `.future("load", body)`, or `.future_entry(entry, body)`. The call stands at the function's `fn`, which is the
-    /// line that `Location::caller` tells; elsewhere it would tell the attribute's.
-    pub(super) fn call(&self, by_name: &str, by_entry: &str, place: Span, body: TokenStream) -> TokenStream {
-        let (method, first) = match self {
-            Self::Name(name) => (Ident::new(by_name, place), name.to_token_stream()),
-            Self::Entry(entry) => (Ident::new(by_entry, place), entry.clone()),
-        };
-        let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(glue()=> #first, #body));
-        arguments.set_span(place);
-        quote_spanned!(glue()=> .#method #arguments)
+    /// `.future("load", body)`, or `.future_entry(entry, body)`.
+    pub(super) fn future(
+        &self,
+        by_name: &str,
+        by_entry: &str,
+        place: Span,
+        body: TokenStream,
+    ) -> TokenStream {
+        match self {
+            Self::Name(name) => call(by_name, place, quote_spanned!(glue()=> #name, #body)),
+            Self::Entry(entry) => call(by_entry, place, quote_spanned!(glue()=> #entry, #body)),
+        }
     }
+
+    /// `.begin("load")`, or `.begin_entry(entry)`.
+    pub(super) fn begin(&self) -> TokenStream {
+        match self {
+            Self::Name(name) => quote_spanned!(glue()=> .begin(#name)),
+            Self::Entry(entry) => quote_spanned!(glue()=> .begin_entry(#entry)),
+        }
+    }
+}
+
+/// `.method(arguments)`, standing at the function's `fn`: that is the line that `Location::caller` tells; elsewhere it would
+/// tell the attribute's.
+pub(super) fn call(method: &str, place: Span, arguments: TokenStream) -> TokenStream {
+    let method = Ident::new(method, place);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(place);
+    quote_spanned!(glue()=> .#method #arguments)
 }
 
 fn extras(args: &Args) -> TokenStream {

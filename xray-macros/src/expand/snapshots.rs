@@ -8,7 +8,11 @@ use proc_macro2::TokenStream;
 /// Name of the snapshot, attribute's arguments, item.
 const SHAPES: &[(&str, &str, &str)] = &[
     ("sync_plain", "", "fn add(a: u32, b: u32) -> u32 { a + b }"),
-    ("sync_unit", r#""cleanup""#, "pub(crate) fn clean(dir: &Path) { use std::fs; fs::remove_dir(dir).ok(); }"),
+    (
+        "sync_unit",
+        r#""cleanup""#,
+        "pub(crate) fn clean(dir: &Path) { use std::fs; fs::remove_dir(dir).ok(); }",
+    ),
     ("sync_result", "", "fn load(id: &str) -> Answer<u32> { Ok(id.parse()?) }"),
     (
         "sync_arguments",
@@ -16,7 +20,11 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "fn load(&self, id: &str, count: u64, request: &Request) -> Result<User, Error> { self.get(id) }",
     ),
     ("sync_segment", "segment, error = \"throttle\"", "fn main() -> ExitCode { #![allow(dead_code)] run() }"),
-    ("sync_track_caller", "", "#[track_caller] fn first(list: &[u8]) -> Result<u8, Empty> { list.first().ok_or(Empty) }"),
+    (
+        "sync_track_caller",
+        "",
+        "#[track_caller] fn first(list: &[u8]) -> Result<u8, Empty> { list.first().ok_or(Empty) }",
+    ),
     (
         "async_result",
         r#""notifications-activities""#,

@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Type;
 
+use super::opening::call;
 use super::{Opening, glue};
 use crate::model::Capture;
 
@@ -25,7 +26,7 @@ pub(super) fn guard(capture: &Capture, opening: &Opening, runtime: &TokenStream)
 /// Output:
 /// ```text
 /// {
-///     ::xray_runtime::__private::probe::<Answer<u32>>().shape().pick().call("load", || -> Answer<u32> { Ok(id.parse()?) })
+///     ::xray_runtime::__private::probe::<Answer<u32>>().shape().pick().begin("load").call(|| -> Answer<u32> { Ok(id.parse()?) })
 /// }
 /// ```
 /// The closure catches `return` and `?`. It is not `move`: what it borrows stays where it is and drops as before. `call`
@@ -38,7 +39,7 @@ pub(super) fn closure(
     output: &Type,
 ) -> TokenTree {
     let body = capture.body.statements();
-    let call =
-        opening.call("call", "call_entry", capture.place, quote_spanned!(glue()=> || -> #output #body));
-    capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #call))
+    let begin = opening.begin();
+    let call = call("call", capture.place, quote_spanned!(glue()=> || -> #output #body));
+    capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #begin #call))
 }

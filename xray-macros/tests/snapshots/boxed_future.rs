@@ -11,14 +11,14 @@ impl Service {
         >()
             .shape()
             .pick()
-            .call_entry(
+            .begin_entry(
                 my::tracing::xray::__private::entry("call")
                     .with(|entity| {
                         entity.put_annotation("n", &n);
                     }),
-                || -> Pin<Box<dyn Future<Output = Result<u64, E>> + Send + 'a>> {
-                    Box::pin(async move { self.get(n).await })
-                },
             )
+            .call(|| -> Pin<Box<dyn Future<Output = Result<u64, E>> + Send + 'a>> {
+                Box::pin(async move { self.get(n).await })
+            })
     }
 }

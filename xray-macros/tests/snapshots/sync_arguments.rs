@@ -6,7 +6,7 @@ impl Service {
         ::xray_runtime::__private::probe::<Result<User, Error>>()
             .shape()
             .pick()
-            .call_entry(
+            .begin_entry(
                 ::xray_runtime::__private::entry("load-user")
                     .remote()
                     .with(|entity| {
@@ -15,7 +15,7 @@ impl Service {
                         entity.put_annotation("next", &(count + 1));
                         entity.put_metadata("request", &request);
                     }),
-                || -> Result<User, Error> { self.get(id) },
             )
+            .call(|| -> Result<User, Error> { self.get(id) })
     }
 }

@@ -5,5 +5,6 @@ fn load(id: &str) -> Answer<u32> {
     ::xray_runtime::__private::probe::<Answer<u32>>()
         .shape()
         .pick()
-        .call("load", || -> Answer<u32> { Ok(id.parse()?) })
+        .begin("load")
+        .call(|| -> Answer<u32> { Ok(id.parse()?) })
 }

@@ -6,8 +6,6 @@ fn main() -> ExitCode {
     ::xray_runtime::__private::probe::<ExitCode>()
         .shape()
         .pick()
-        .call_entry(
-            ::xray_runtime::__private::segment("main").as_throttle(),
-            || -> ExitCode { run() },
-        )
+        .begin_entry(::xray_runtime::__private::segment("main").as_throttle())
+        .call(|| -> ExitCode { run() })
 }

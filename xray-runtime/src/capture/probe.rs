@@ -17,10 +17,12 @@
 //! runs before the body and what it returns has no size. Report types stand before `Display`, which they have as well: their sources would be lost.
 
 use std::any::type_name;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
@@ -48,10 +50,28 @@ pub struct Place {
     pub(crate) function: &'static str,
 }
 
-/// What is recorded of a value of type `R` when the function returns it.
+/// What is recorded of a value of type `R` when a function returns it.
 pub trait Outcome<R>: Copy {
-    /// Records the error of `value`, if it is one, on the current entity.
-    fn observe(self, value: &R, place: Place);
+    /// What is looked at: the `E` of a `Result<T, E>`.
+    type Error;
+
+    /// Records an error on the current entity. A function of its own for each `E`, whatever `T` is.
+    const RECORD: fn(&Self::Error, Place);
+
+    /// The error, if `value` is one.
+    fn error(self, value: &R) -> Option<&Self::Error>;
+
+    /// The place to record.
+    fn place(self, place: Place) -> Place {
+        place
+    }
+
+    /// Records the error, if `value` is one.
+    fn observe(self, value: &R, place: Place) {
+        if let Some(error) = self.error(value) {
+            Self::RECORD(error, self.place(place));
+        }
+    }
 }
 
 /// Step 1 of `shape`: a `Result`, or a boxed future of one.
@@ -266,50 +286,58 @@ pub struct AsName;
 pub struct Quiet;
 
 impl<T, E: Error> Outcome<Result<T, E>> for AsError {
-    fn observe(self, value: &Result<T, E>, place: Place) {
-        if let Err(error) = value {
-            record_as_error(error, place);
-        }
+    type Error = E;
+    const RECORD: fn(&E, Place) = record_as_error::<E>;
+
+    fn error(self, value: &Result<T, E>) -> Option<&E> {
+        value.as_ref().err()
     }
 }
 
 impl<T, E: Deref<Target: DynError> + Debug> Outcome<Result<T, E>> for AsReport {
-    fn observe(self, value: &Result<T, E>, place: Place) {
-        if let Err(error) = value {
-            record_as_report(error, place);
-        }
+    type Error = E;
+    const RECORD: fn(&E, Place) = record_as_report::<E>;
+
+    fn error(self, value: &Result<T, E>) -> Option<&E> {
+        value.as_ref().err()
     }
 }
 
 impl<T, E: Display> Outcome<Result<T, E>> for AsDisplay {
-    fn observe(self, value: &Result<T, E>, place: Place) {
-        if let Err(error) = value {
-            record_text::<E>(format_args!("{error}"), place);
-        }
+    type Error = E;
+    const RECORD: fn(&E, Place) = record_as_display::<E>;
+
+    fn error(self, value: &Result<T, E>) -> Option<&E> {
+        value.as_ref().err()
     }
 }
 
 impl<T, E: Debug> Outcome<Result<T, E>> for AsDebug {
-    fn observe(self, value: &Result<T, E>, place: Place) {
-        if let Err(error) = value {
-            record_text::<E>(format_args!("{error:?}"), place);
-        }
+    type Error = E;
+    const RECORD: fn(&E, Place) = record_as_debug::<E>;
+
+    fn error(self, value: &Result<T, E>) -> Option<&E> {
+        value.as_ref().err()
     }
 }
 
 impl<T, E> Outcome<Result<T, E>> for AsName {
-    fn observe(self, value: &Result<T, E>, place: Place) {
-        if value.is_err() {
-            record_error(ErrorSeen::Name { type_name: type_name::<E>() }, place);
-        }
+    type Error = E;
+    const RECORD: fn(&E, Place) = record_as_name::<E>;
+
+    fn error(self, value: &Result<T, E>) -> Option<&E> {
+        value.as_ref().err()
     }
 }
 
 impl<R> Outcome<R> for Quiet {
-    fn observe(self, _: &R, _: Place) {}
-}
+    type Error = Infallible;
+    const RECORD: fn(&Infallible, Place) = |error, _| match *error {};
 
-// One instance an error type, none a function.
+    fn error(self, _: &R) -> Option<&Infallible> {
+        None
+    }
+}
 
 #[cold]
 #[inline(never)]
@@ -328,8 +356,20 @@ fn record_as_report<E: Deref<Target: DynError> + Debug>(error: &E, place: Place)
 
 #[cold]
 #[inline(never)]
-fn record_text<E>(text: fmt::Arguments<'_>, place: Place) {
-    record_error(ErrorSeen::Text { text, type_name: type_name::<E>() }, place);
+fn record_as_display<E: Display>(error: &E, place: Place) {
+    record_error(ErrorSeen::Text { text: format_args!("{error}"), type_name: type_name::<E>() }, place);
+}
+
+#[cold]
+#[inline(never)]
+fn record_as_debug<E: Debug>(error: &E, place: Place) {
+    record_error(ErrorSeen::Text { text: format_args!("{error:?}"), type_name: type_name::<E>() }, place);
+}
+
+#[cold]
+#[inline(never)]
+fn record_as_name<E>(_: &E, place: Place) {
+    record_error(ErrorSeen::Name { type_name: type_name::<E>() }, place);
 }
 
 /// The value is returned as it is.
@@ -341,30 +381,14 @@ pub struct InBox;
 pub struct Pick<K, W>(K, PhantomData<fn() -> W>);
 
 impl<K> Pick<K, Direct> {
-    /// Runs the body `f` of a function that is not `async`, captured by its name.
-    #[track_caller]
-    pub fn call<R, F: FnOnce() -> R>(self, name: &'static str, f: F) -> R
-    where
-        K: Outcome<R>,
-    {
-        let guard = Guard::begin(name);
-        let value = f();
-        self.0.observe(&value, Place::of::<F>(Location::caller()));
-        guard.end();
-        value
+    /// Begins a function that is not `async`.
+    pub fn begin(self, name: &'static str) -> Begun<K> {
+        Begun(Guard::begin(name), self.0)
     }
 
-    /// As `call`, with an entry.
-    #[track_caller]
-    pub fn call_entry<R, F: FnOnce() -> R>(self, entry: Entry, f: F) -> R
-    where
-        K: Outcome<R>,
-    {
-        let guard = entry.enter();
-        let value = f();
-        self.0.observe(&value, Place::of::<F>(Location::caller()));
-        guard.end();
-        value
+    /// As `begin`, with an entry.
+    pub fn begin_entry(self, entry: Entry) -> Begun<K> {
+        Begun(entry.enter(), self.0)
     }
 
     /// The future of an `async fn`, begun at its first poll.
@@ -405,16 +429,74 @@ impl<K> Pick<K, Direct> {
 }
 
 impl<K> Pick<K, InBox> {
-    /// Runs the body `f` and captures the boxed future that it returns; its parent is the entity current now.
-    #[track_caller]
-    pub fn call<R: Boxed<Within<K>>, F: FnOnce() -> R>(self, name: &'static str, f: F) -> R {
-        R::here(name, f(), Within::new::<F>(self.0))
+    /// Begins a function that returns a boxed future: its parent is the entity current now.
+    pub fn begin(self, name: &'static str) -> BegunBox<K> {
+        BegunBox(Opening::Name(name), self.0)
     }
 
-    /// As `call`, with an entry.
+    /// As `begin`, with an entry.
+    pub fn begin_entry(self, entry: Entry) -> BegunBox<K> {
+        BegunBox(Opening::Entry(entry), self.0)
+    }
+}
+
+/// A function that has begun.
+pub struct Begun<K>(Guard, K);
+
+impl<K> Begun<K> {
+    /// Runs the body.
+    //
+    //
+    // One instance a function, so little of it: the guard comes begun, `f` is moved at once, and a panic in the recorder
+    // leaks the value and leaves the guard to the callee. Each spares a cleanup block; where the body cannot panic none
+    // is left. Inlined always, or LLVM works on the body of the closure three times over.
+    #[inline(always)]
     #[track_caller]
-    pub fn call_entry<R: Boxed<Within<K>>, F: FnOnce() -> R>(self, entry: Entry, f: F) -> R {
-        R::from_entry(entry, f(), Within::new::<F>(self.0))
+    pub fn call<R, F: FnOnce() -> R>(self, f: F) -> R
+    where
+        K: Outcome<R>,
+    {
+        let value = ManuallyDrop::new(f());
+        match self.1.error(&value) {
+            None => self.0.end(),
+            Some(error) => fail(self.0, error, K::RECORD, Location::caller(), type_name::<F>()),
+        }
+        ManuallyDrop::into_inner(value)
+    }
+}
+
+/// Ends a function that returned an error.
+#[cold]
+#[inline(never)]
+fn fail<E>(
+    guard: Guard,
+    error: &E,
+    record: fn(&E, Place),
+    location: &'static Location<'static>,
+    function: &'static str,
+) {
+    record(error, Place { location, function });
+    guard.end();
+}
+
+/// A function that returns a boxed future.
+pub struct BegunBox<K>(Opening, K);
+
+/// What the future opens.
+enum Opening {
+    Name(&'static str),
+    Entry(Entry),
+}
+
+impl<K> BegunBox<K> {
+    /// Runs the body and captures the future that it returns.
+    #[track_caller]
+    pub fn call<R: Boxed<Within<K>>, F: FnOnce() -> R>(self, f: F) -> R {
+        let outcome = Within::new::<F>(self.1);
+        match self.0 {
+            Opening::Name(name) => R::here(name, f(), outcome),
+            Opening::Entry(entry) => R::from_entry(entry, f(), outcome),
+        }
     }
 }
 
@@ -464,8 +546,15 @@ impl<K> Within<K> {
 }
 
 impl<R, K: Outcome<R>> Outcome<R> for Within<K> {
-    fn observe(self, value: &R, place: Place) {
-        self.0.observe(value, Place { function: (self.1)(), ..place });
+    type Error = K::Error;
+    const RECORD: fn(&K::Error, Place) = K::RECORD;
+
+    fn error(self, value: &R) -> Option<&K::Error> {
+        self.0.error(value)
+    }
+
+    fn place(self, place: Place) -> Place {
+        Place { function: (self.1)(), ..place }
     }
 }
 
