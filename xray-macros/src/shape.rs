@@ -51,7 +51,9 @@ impl Shape {
                 Some(output) => Self::Returned(output),
                 None => Self::Guard,
             },
-            Some(ty) if !track_caller && !is_plain(ty, signature) => Self::Closure(named(ty)),
+            Some(ty) if !track_caller && !is_plain(ty, signature) && !hides_error(ty) => {
+                Self::Closure(named(ty))
+            }
             _ => Self::Guard,
         }
     }
@@ -64,7 +66,7 @@ impl Value {
             Some(Type::Tuple(tuple)) if tuple.elems.is_empty() => Self::Unit,
             Some(Type::Never(_)) => Self::Never,
             Some(Type::ImplTrait(_)) => Self::Opaque,
-            Some(ty) if is_plain(ty, signature) => Self::Plain(named(ty)),
+            Some(ty) if is_plain(ty, signature) || hides_error(ty) => Self::Plain(named(ty)),
             Some(ty) => Self::Probed(named(ty)),
         }
     }
@@ -96,6 +98,21 @@ fn is_plain(ty: &Type, signature: &Signature) -> bool {
         }
         Type::Macro(_) | Type::Infer(_) | Type::Verbatim(_) => false,
         _ => true,
+    }
+}
+
+/// Whether the error is an `impl Trait`, as in `Result<u8, impl Display>`: nothing is known of it where the probe looks.
+fn hides_error(ty: &Type) -> bool {
+    let Type::Path(path) = bare(ty) else { return false };
+    let last = path.path.segments.last().map(|segment| &segment.arguments);
+    match last {
+        Some(PathArguments::AngleBracketed(generics)) => match generics.args.last() {
+            Some(GenericArgument::Type(ty)) => {
+                generics.args.len() > 1 && matches!(bare(ty), Type::ImplTrait(_))
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 

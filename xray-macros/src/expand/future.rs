@@ -36,9 +36,8 @@ pub(super) fn block(capture: &Capture, opening: &Opening, runtime: &TokenStream,
         }
     };
     let body = match edge {
-        Some(edge) => capture.body.block_after(dead(capture, &edge)),
         None if capture.dropped.is_empty() => capture.body.statements(),
-        None => capture.body.block_after(order(capture)),
+        edge => capture.body.block_after(dead(capture, edge)),
     };
     let call =
         opening.future("future", "future_entry", capture.place, quote_spanned!(glue()=> async move #body));
@@ -72,20 +71,11 @@ pub(super) fn returned(
     capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #call))
 }
 
-/// `if false { .. }` around the edge, which also captures the arguments in the order that drops them as the plain
-/// function does.
-fn dead(capture: &Capture, edge: &TokenStream) -> TokenStream {
-    let order = order_of(capture);
-    quote_spanned!(glue()=> if false { #order #edge })
-}
-
-fn order(capture: &Capture) -> TokenStream {
-    let order = order_of(capture);
-    quote_spanned!(glue()=> if false { #order })
-}
-
-/// `_ = &last; _ = &first;`
-fn order_of(capture: &Capture) -> TokenStream {
+/// `if false { _ = &last; _ = &first; return ..; }`: the edge, and the arguments in the order that drops them as the
+/// plain function does.
+fn dead(capture: &Capture, edge: Option<TokenStream>) -> TokenStream {
     let names = capture.dropped.iter().rev();
-    quote_spanned!(glue()=> #(_ = &#names;)*)
+    let underscored = capture.dropped.iter().any(|name| name.to_string().starts_with('_'));
+    let allow = underscored.then(|| quote_spanned!(glue()=> #[allow(clippy::used_underscore_binding)]));
+    quote_spanned!(glue()=> #allow if false { #(_ = &#names;)* #edge })
 }

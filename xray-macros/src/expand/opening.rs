@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
+use syn::spanned::Spanned;
 use syn::{Expr, LitStr};
 
 use super::glue;
@@ -97,8 +98,10 @@ fn extras(args: &Args) -> TokenStream {
     quote_spanned!(glue()=> #namespace #error #with)
 }
 
-/// `&value`: the arguments stay the user's.
+/// `&value`: the arguments stay the user's. The `&` stands at the value, where rustc then says that it is none that X-Ray
+/// takes.
 fn borrowed(value: &Expr) -> TokenStream {
+    let place = glue().located_at(value.span());
     match value {
         Expr::Path(_)
         | Expr::Lit(_)
@@ -109,7 +112,7 @@ fn borrowed(value: &Expr) -> TokenStream {
         | Expr::Macro(_)
         | Expr::Paren(_)
         | Expr::Tuple(_)
-        | Expr::Array(_) => quote_spanned!(glue()=> &#value),
-        _ => quote_spanned!(glue()=> &(#value)),
+        | Expr::Array(_) => quote_spanned!(place=> &#value),
+        _ => quote_spanned!(place=> &(#value)),
     }
 }

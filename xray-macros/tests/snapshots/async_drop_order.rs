@@ -13,6 +13,7 @@ async fn store(
         .future(
             "store",
             async move {
+                #[allow(clippy::used_underscore_binding)]
                 if false {
                     _ = &third;
                     _ = &_second;

@@ -87,7 +87,7 @@ pub const fn probe<R>() -> Probe<R> {
 }
 
 /// The pick of functions that return no `Result`.
-pub const fn quiet() -> Pick<Quiet, Direct> {
+pub const fn quiet<R>() -> Pick<Quiet, Direct<R>> {
     Pick(Quiet, PhantomData)
 }
 
@@ -98,7 +98,7 @@ type LocalFuture<'a, R> = Pin<Box<dyn Future<Output = R> + 'a>>;
 
 impl<T, E> Probe<Result<T, E>> {
     /// The error decides.
-    pub fn shape(&self) -> ErrorProbe<E, Direct> {
+    pub fn shape(&self) -> ErrorProbe<E, Direct<Result<T, E>>> {
         ErrorProbe::new()
     }
 }
@@ -133,7 +133,7 @@ impl<R> Other<LocalFuture<'_, R>> {
 
 impl<R> Anything<R> {
     /// Nothing to observe but a panic.
-    pub fn shape(&self) -> Picked<Direct> {
+    pub fn shape(&self) -> Picked<Direct<R>> {
         Picked(PhantomData)
     }
 }
@@ -372,58 +372,54 @@ fn record_as_name<E>(_: &E, place: Place) {
     record_error(ErrorSeen::Name { type_name: type_name::<E>() }, place);
 }
 
-/// The value is returned as it is.
-pub struct Direct;
+/// The value, of type `R`, is returned as it is. Named, so that the body's type settles what `R` leaves open (`impl Trait`).
+pub struct Direct<R>(PhantomData<fn() -> R>);
 /// The value is the output of a boxed future.
 pub struct InBox;
 
 /// What `pick` found: calls the function's body, and observes what it returns.
 pub struct Pick<K, W>(K, PhantomData<fn() -> W>);
 
-impl<K> Pick<K, Direct> {
+impl<K: Outcome<R>, R> Pick<K, Direct<R>> {
     /// Begins a function that is not `async`.
-    pub fn begin(self, name: &'static str) -> Begun<K> {
-        Begun(Guard::begin(name), self.0)
+    pub fn begin(self, name: &'static str) -> Begun<K, R> {
+        Begun { guard: Guard::begin(name), outcome: self.0, value: PhantomData }
     }
 
     /// As `begin`, with an entry.
-    pub fn begin_entry(self, entry: Entry) -> Begun<K> {
-        Begun(entry.enter(), self.0)
+    pub fn begin_entry(self, entry: Entry) -> Begun<K, R> {
+        Begun { guard: entry.enter(), outcome: self.0, value: PhantomData }
     }
 
     /// The future of an `async fn`, begun at its first poll.
     #[track_caller]
-    pub fn future<F: Future>(self, name: &'static str, future: F) -> Captured<F, K>
-    where
-        K: Outcome<F::Output>,
-    {
+    pub fn future<F: Future<Output = R>>(self, name: &'static str, future: F) -> Captured<F, K> {
         Captured::new(name, future, self.0)
     }
 
     /// As `future`, with an entry.
     #[track_caller]
-    pub fn future_entry<F: Future>(self, entry: Entry, future: F) -> Captured<F, K>
-    where
-        K: Outcome<F::Output>,
-    {
+    pub fn future_entry<F: Future<Output = R>>(self, entry: Entry, future: F) -> Captured<F, K> {
         Captured::from_entry(entry, future, self.0)
     }
 
     /// The future that the body `f` returns; its parent is the entity current now.
     #[track_caller]
-    pub fn returned<R: Future, F: FnOnce() -> R>(self, name: &'static str, f: F) -> Captured<R, Within<K>>
-    where
-        K: Outcome<R::Output>,
-    {
+    pub fn returned<T: Future<Output = R>, F: FnOnce() -> T>(
+        self,
+        name: &'static str,
+        f: F,
+    ) -> Captured<T, Within<K>> {
         Captured::here(name, f(), Within::new::<F>(self.0))
     }
 
     /// As `returned`, with an entry.
     #[track_caller]
-    pub fn returned_entry<R: Future, F: FnOnce() -> R>(self, entry: Entry, f: F) -> Captured<R, Within<K>>
-    where
-        K: Outcome<R::Output>,
-    {
+    pub fn returned_entry<T: Future<Output = R>, F: FnOnce() -> T>(
+        self,
+        entry: Entry,
+        f: F,
+    ) -> Captured<T, Within<K>> {
         Captured::from_entry(entry, f(), Within::new::<F>(self.0))
     }
 }
@@ -441,25 +437,25 @@ impl<K> Pick<K, InBox> {
 }
 
 /// A function that has begun.
-pub struct Begun<K>(Guard, K);
+pub struct Begun<K, R> {
+    guard: Guard,
+    outcome: K,
+    value: PhantomData<fn() -> R>,
+}
 
-impl<K> Begun<K> {
+impl<K: Outcome<R>, R> Begun<K, R> {
     /// Runs the body.
-    //
     //
     // One instance a function, so little of it: the guard comes begun, `f` is moved at once, and a panic in the recorder
     // leaks the value and leaves the guard to the callee. Each spares a cleanup block; where the body cannot panic none
     // is left. Inlined always, or LLVM works on the body of the closure three times over.
     #[inline(always)]
     #[track_caller]
-    pub fn call<R, F: FnOnce() -> R>(self, f: F) -> R
-    where
-        K: Outcome<R>,
-    {
+    pub fn call<F: FnOnce() -> R>(self, f: F) -> R {
         let value = ManuallyDrop::new(f());
-        match self.1.error(&value) {
-            None => self.0.end(),
-            Some(error) => fail(self.0, error, K::RECORD, Location::caller(), type_name::<F>()),
+        match self.outcome.error(&value) {
+            None => self.guard.end(),
+            Some(error) => fail(self.guard, error, K::RECORD, Location::caller(), type_name::<F>()),
         }
         ManuallyDrop::into_inner(value)
     }
