@@ -191,10 +191,11 @@ def reached_cell(pairs):
     bounded = [(value, reach) for value, reach in pairs if reach is not None]
     if not bounded:
         return "-"
-    if any(value is None for value, _ in bounded):
-        return "not measured"
-    missed = [f"{figure_text(value)} > {figure_text(reach)}" for value, reach in bounded if value > reach]
-    return "no: " + ", ".join(missed) if missed else "yes"
+    measured = [(value, reach) for value, reach in bounded if value is not None]
+    missed = [f"{figure_text(value)} > {figure_text(reach)}" for value, reach in measured if value > reach]
+    if missed:
+        return "no: " + ", ".join(missed)
+    return "yes" if len(measured) == len(bounded) else "not measured"
 
 
 def row_cells(figures, row):
