@@ -199,6 +199,14 @@ fn decimal(value: f32) -> f64 {
 }
 
 impl AnnotationValue {
+    /// Bytes of it as JSON, about.
+    pub(crate) fn estimate(&self) -> usize {
+        match self {
+            Self::String(text) => text.len() + 2,
+            _ => 8,
+        }
+    }
+
     /// The value as a document may have it, with whether its text was cut; `None` when it is absent, NaN or infinite.
     pub(crate) fn into_valid(self) -> Option<(Self, bool)> {
         match self {

@@ -42,7 +42,7 @@ pub fn install_panic_hook() {
 
 /// Message and frames (label, path, line) that a document would have of the last panic on this thread.
 pub fn take_panic() -> Option<(String, Vec<(String, String, u32)>)> {
-    let cause = crate::exception::Cause::from_panic(&crate::panic::take()?);
+    let cause = crate::exception::Cause::from_panic(&crate::panic::copy()?);
     let exception = cause.exceptions.into_iter().next()?;
     let frame = |frame: crate::backtrace::StackFrame| (frame.label.into(), frame.path.into(), frame.line);
     Some((exception.message, exception.stack.into_iter().map(frame).collect()))

@@ -6,14 +6,15 @@
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::annotation::cut;
+use crate::clock::Clock;
 use crate::exception::MAX_MESSAGE_CHARS;
 use crate::trace_id::EntityId;
 
 /// What is known of a panic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PanicNote {
     /// Tells the panics of this thread apart, from 1.
     pub(crate) sequence: u64,
@@ -24,7 +25,9 @@ pub(crate) struct PanicNote {
     /// File and line of the `panic!`.
     pub(crate) location: Option<(String, u32)>,
     /// Resolved to names only when it is displayed.
-    pub(crate) backtrace: Backtrace,
+    pub(crate) backtrace: Arc<Backtrace>,
+    /// When the panic began, in the ticks of the records.
+    pub(crate) ticks: u64,
 }
 
 thread_local! {
@@ -60,7 +63,8 @@ fn note(info: &PanicHookInfo<'_>) {
         id: EntityId::generate(),
         message: cut(message, MAX_MESSAGE_CHARS).to_owned(),
         location: info.location().map(|place| (place.file().to_owned(), place.line())),
-        backtrace: Backtrace::force_capture(),
+        backtrace: Arc::new(Backtrace::force_capture()),
+        ticks: Clock::new().ticks(),
     };
     // Neither a thread that is ending nor a panic while a note is read may panic here.
     let _ = LAST.try_with(|last| {
@@ -75,9 +79,9 @@ pub(crate) fn peek<R>(read: impl FnOnce(&PanicNote) -> R) -> Option<R> {
     LAST.try_with(|last| last.try_borrow().ok().and_then(|note| note.as_ref().map(read))).ok().flatten()
 }
 
-/// Takes the note of the last panic on this thread.
-pub(crate) fn take() -> Option<PanicNote> {
-    LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut note| note.take())).ok().flatten()
+/// The note of the last panic on this thread.
+pub(crate) fn copy() -> Option<PanicNote> {
+    peek(PanicNote::clone)
 }
 
 #[cfg(test)]

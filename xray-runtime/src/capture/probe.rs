@@ -171,11 +171,11 @@ pub struct DisplayProbe<E, W>(DebugProbe<E, W>);
 /// Step 4 of `pick`.
 pub struct DebugProbe<E, W>(NameProbe<E, W>);
 /// Step 5 of `pick`.
-pub struct NameProbe<E, W>(PhantomData<fn() -> (PhantomData<E>, W)>);
+pub struct NameProbe<E, W>(PhantomData<fn() -> E>, PhantomData<fn() -> W>);
 
 impl<E, W> ErrorProbe<E, W> {
     const fn new() -> Self {
-        Self(ReportProbe(DisplayProbe(DebugProbe(NameProbe(PhantomData)))))
+        Self(ReportProbe(DisplayProbe(DebugProbe(NameProbe(PhantomData, PhantomData)))))
     }
 }
 

@@ -1,0 +1,102 @@
+//! A captured function with arguments: its entity begins before the body, so that expressions see the arguments.
+
+use std::borrow::Cow;
+
+use super::Guard;
+use crate::context;
+use crate::entity::Entity;
+use crate::record::{FIRST, Key, NONE, flag};
+use crate::scope::Root;
+use crate::segment::SegmentBuilder;
+
+/// An entity that has begun and is current.
+#[derive(Debug)]
+#[must_use = "the entity ends at once where this is not used"]
+pub struct Entry {
+    key: Key,
+    outer: Key,
+    root: Option<Box<Root>>,
+    taken: bool,
+}
+
+/// Begins a subsegment.
+pub fn entry(name: impl Into<Cow<'static, str>>) -> Entry {
+    let outer = context::current();
+    Entry { key: context::begin_named(name.into()), outer, root: None, taken: false }
+}
+
+/// Begins a segment where none is current, else a subsegment.
+pub fn segment(name: impl Into<Cow<'static, str>>) -> Entry {
+    if context::current() != NONE {
+        return entry(name);
+    }
+    let root = SegmentBuilder::current(Some(name.into())).and_then(SegmentBuilder::enter);
+    Entry { key: context::current(), outer: NONE, root: root.map(Box::new), taken: false }
+}
+
+impl Entry {
+    /// Says something of the entity, where it is recorded.
+    pub fn with(self, say: impl FnOnce(&Entity)) -> Self {
+        if self.key >= FIRST {
+            say(&Entity::local(self.key));
+        }
+        self
+    }
+
+    fn flagged(self, bits: u32) -> Self {
+        Entity::local(self.key).set_bits(bits);
+        self
+    }
+
+    /// The subsegment stands for another service.
+    pub fn remote(self) -> Self {
+        self.flagged(flag::REMOTE)
+    }
+
+    /// The subsegment stands for a service of AWS.
+    pub fn aws(self) -> Self {
+        self.flagged(flag::AWS)
+    }
+
+    /// An `Err` is the caller's fault.
+    pub fn as_error(self) -> Self {
+        self.flagged(flag::ERR_IS_ERROR)
+    }
+
+    /// An `Err` says that the caller asks too often.
+    pub fn as_throttle(self) -> Self {
+        self.flagged(flag::ERR_IS_THROTTLE)
+    }
+
+    /// An `Err` is no failure.
+    pub fn ignore_errors(self) -> Self {
+        self.flagged(flag::ERR_IS_IGNORED)
+    }
+
+    /// The guard of a function that is not `async`.
+    pub fn enter(mut self) -> Guard {
+        self.taken = true;
+        Guard::of(if self.root.is_some() { NONE } else { self.key }, self.root.take())
+    }
+
+    /// For a future: takes the entity off this thread until the future is polled.
+    pub(super) fn suspend(mut self) -> (Key, Option<Box<Root>>) {
+        self.taken = true;
+        let mut root = self.root.take();
+        match &mut root {
+            Some(root) => root.suspend(),
+            None => context::set_current(self.outer),
+        }
+        (self.key, root)
+    }
+}
+
+/// An expression of the attribute panicked, or the future was never made.
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.taken {
+            let root = self.root.take();
+            drop(Guard::of(if root.is_some() { NONE } else { self.key }, root));
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! One entity as JSON: `{"name":..,"id":..,..` without its subsegments and its last brace.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::json;
+use super::name::{Names, write_start};
+use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
+use crate::backtrace::StackFrame;
+use crate::clock::Anchor;
+use crate::exception::{Cause, Exception};
+use crate::http::{HttpRequest, HttpResponse};
+use crate::record::{Fact, Index, Metadata, Note, Record, flag};
+use crate::tree::Tree;
+
+/// How many notes an entity may have before the later of two is found by hashing.
+const FEW: usize = 16;
+
+/// Where an entity stands, which decides what is written of its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In its parent's `subsegments`.
+    Embedded,
+    /// A document of its own: a segment.
+    Segment,
+    /// A document of its own: a subsegment that was streamed or split off.
+    Subsegment,
+}
+
+/// Writes the entities of one tree.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) anchor: &'a Anchor,
+    pub(super) names: &'a mut Names,
+    pub(super) times: &'a mut json::Times,
+    /// Annotations that this tree may still have; more become metadata.
+    pub(super) annotations_left: &'a mut usize,
+    /// `service`, `origin` and the like: the same for each segment of a recorder.
+    pub(super) constants: &'a str,
+}
+
+pub(super) const ANNOTATIONS: usize = MAX_ANNOTATIONS;
+
+impl Writer<'_> {
+    #[inline(always)]
+    pub(super) fn entity(
+        &mut self,
+        out: &mut Vec<u8>,
+        index: Index,
+        record: &Record,
+        notes: &[Note],
+        place: Place,
+    ) {
+        self.start(out, record, notes);
+        let start = self.anchor.unix_micros(record.start);
+        // One copy of a fixed size instead of five of odd ones.
+        let mut fixed =
+            *b"................\",\"start_time\":.................,\"end_time\":.................";
+        fixed[..16].copy_from_slice(&json::hex16(self.tree.entity_id(index)));
+        fixed[31..48].copy_from_slice(&self.times.write(start));
+        if record.end == 0 {
+            out.extend_from_slice(&fixed[..48]);
+            out.extend_from_slice(b",\"in_progress\":true");
+        } else {
+            // Ticks of two processors may disagree by a little.
+            let end = self.anchor.unix_micros(record.end).max(start);
+            fixed[60..77].copy_from_slice(&self.times.write(end));
+            out.extend_from_slice(&fixed);
+        }
+        if place != Place::Embedded {
+            self.head(out, record, place);
+        }
+        if record.flags != 0 {
+            self.flags(out, record.flags);
+        }
+        if !notes.is_empty() || record.flags & flag::CANCELLED != 0 {
+            self.facts(out, notes, record.flags & flag::CANCELLED != 0);
+        }
+        if place == Place::Segment {
+            self.segment(out, notes);
+        }
+    }
+
+    #[inline(always)]
+    fn start(&mut self, out: &mut Vec<u8>, record: &Record, notes: &[Note]) {
+        let fallback = &self.tree.core.settings.service;
+        if record.name.is_empty() {
+            let named = notes.iter().rev().find_map(|note| match &note.fact {
+                Fact::Name(name) => Some(name.as_ref()),
+                _ => None,
+            });
+            write_start(out, named.unwrap_or_default(), fallback);
+        } else {
+            self.names.write(out, record.name, fallback);
+        }
+    }
+
+    /// What a document of its own needs.
+    fn head(&self, out: &mut Vec<u8>, record: &Record, place: Place) {
+        json::member(out, "trace_id", self.tree.trace_id.as_str());
+        match place {
+            Place::Subsegment => {
+                out.extend_from_slice(b",\"type\":\"subsegment\",\"parent_id\":\"");
+                out.extend_from_slice(&json::hex16(self.tree.entity_id(record.parent)));
+                out.push(b'"');
+            }
+            _ => {
+                if let Some(parent) = &self.tree.parent_id {
+                    json::member(out, "parent_id", parent.as_str());
+                }
+            }
+        }
+    }
+
+    fn flags(&self, out: &mut Vec<u8>, flags: u32) {
+        let texts: [(u32, &[u8]); 5] = [
+            (flag::ERROR, b",\"error\":true"),
+            (flag::THROTTLE, b",\"throttle\":true"),
+            (flag::FAULT, b",\"fault\":true"),
+            (flag::REMOTE, b",\"namespace\":\"remote\""),
+            (flag::AWS, b",\"namespace\":\"aws\""),
+        ];
+        for (bit, text) in texts {
+            if flags & bit != 0 {
+                out.extend_from_slice(text);
+            }
+        }
+    }
+
+    fn facts(&mut self, out: &mut Vec<u8>, notes: &[Note], cancelled: bool) {
+        let overflow = self.annotations(out, notes, cancelled);
+        self.metadata(out, notes, &overflow);
+        self.http(out, notes);
+        if let Some(user) = last(notes, |fact| if let Fact::User(user) = fact { Some(user) } else { None }) {
+            json::member(out, "user", user);
+        }
+        if notes.iter().any(|note| matches!(note.fact, Fact::Traced)) {
+            out.extend_from_slice(b",\"traced\":true");
+        }
+        let mut precursors = notes.iter().filter_map(|note| match &note.fact {
+            Fact::Precursor(id) => Some(id),
+            _ => None,
+        });
+        if let Some(first) = precursors.next() {
+            out.extend_from_slice(b",\"precursor_ids\":[");
+            json::string(out, first.as_str());
+            for id in precursors {
+                out.push(b',');
+                json::string(out, id.as_str());
+            }
+            out.push(b']');
+        }
+        cause(out, notes);
+    }
+
+    /// Writes what fits the tree's limit; returns the rest.
+    fn annotations<'n>(
+        &mut self,
+        out: &mut Vec<u8>,
+        notes: &'n [Note],
+        cancelled: bool,
+    ) -> Vec<(&'n str, &'n AnnotationValue)> {
+        let mut separator: &[u8] = b",\"annotations\":{";
+        if cancelled {
+            // Not counted: it says why there is little else.
+            out.extend_from_slice(separator);
+            out.extend_from_slice(b"\"cancelled\":true");
+            separator = b",";
+        }
+        let mut overflow = Vec::new();
+        each_last(
+            notes,
+            |fact| if let Fact::Annotation(key, value) = fact { Some((key.as_ref(), value)) } else { None },
+            |(key, _)| *key,
+            |(key, value)| {
+                if *self.annotations_left == 0 {
+                    overflow.push((key, value));
+                    return;
+                }
+                *self.annotations_left -= 1;
+                out.extend_from_slice(separator);
+                separator = b",";
+                json::string(out, key);
+                out.push(b':');
+                annotation_value(out, value);
+            },
+        );
+        if separator.len() == 1 {
+            out.push(b'}');
+        }
+        overflow
+    }
+
+    fn metadata(&self, out: &mut Vec<u8>, notes: &[Note], overflow: &[(&str, &AnnotationValue)]) {
+        let mut entries: Vec<&Metadata> = Vec::new();
+        each_last(
+            notes,
+            |fact| if let Fact::Metadata(entry) = fact { Some(entry.as_ref()) } else { None },
+            |entry| (entry.namespace.as_ref(), entry.key.as_ref()),
+            |entry| entries.push(entry),
+        );
+        if entries.is_empty() && overflow.is_empty() {
+            return;
+        }
+        // Stable: within a namespace they keep the order in which they were put.
+        entries.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+        out.extend_from_slice(b",\"metadata\":{");
+        let mut namespace: Option<&str> = None;
+        for entry in entries {
+            if namespace == Some(entry.namespace.as_ref()) {
+                out.push(b',');
+            } else {
+                if namespace.is_some() {
+                    out.extend_from_slice(b"},");
+                }
+                json::string(out, &entry.namespace);
+                out.extend_from_slice(b":{");
+                namespace = Some(&entry.namespace);
+            }
+            json::string(out, &entry.key);
+            out.push(b':');
+            out.extend_from_slice(entry.json.as_bytes());
+        }
+        if namespace.is_some() {
+            out.push(b'}');
+        }
+        if !overflow.is_empty() {
+            if namespace.is_some() {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"\"annotations_overflow\":{");
+            for (n, (key, value)) in overflow.iter().enumerate() {
+                if n > 0 {
+                    out.push(b',');
+                }
+                json::string(out, key);
+                out.push(b':');
+                annotation_value(out, value);
+            }
+            out.push(b'}');
+        }
+        out.push(b'}');
+    }
+
+    fn http(&self, out: &mut Vec<u8>, notes: &[Note]) {
+        let request =
+            last(notes, |fact| if let Fact::Request(request) = fact { Some(request.as_ref()) } else { None });
+        let response =
+            last(notes, |fact| if let Fact::Response(response) = fact { Some(response) } else { None });
+        if request.is_none() && response.is_none() {
+            return;
+        }
+        out.extend_from_slice(b",\"http\":{");
+        if let Some(request) = request {
+            http_request(out, request);
+        }
+        if let Some(response) = response {
+            if request.is_some() {
+                out.push(b',');
+            }
+            http_response(out, *response);
+        }
+        out.push(b'}');
+    }
+
+    fn segment(&self, out: &mut Vec<u8>, notes: &[Note]) {
+        if let Some(origin) =
+            last(notes, |fact| if let Fact::Origin(origin) = fact { Some(origin) } else { None })
+        {
+            json::member(out, "origin", origin);
+        } else if let Some(origin) = &self.tree.core.settings.origin {
+            json::member(out, "origin", origin);
+        }
+        out.extend_from_slice(self.constants.as_bytes());
+        if let Some(rule) =
+            last(notes, |fact| if let Fact::SamplingRule(rule) = fact { Some(rule) } else { None })
+        {
+            json::member(out, "sampling_rule_name", rule);
+        }
+        out.extend_from_slice(b"}}");
+    }
+}
+
+/// `service` and `aws` up to where the sampling rule's name may follow: the same for each segment of a recorder.
+pub(super) fn constants(service_version: Option<&str>) -> String {
+    let mut out = Vec::new();
+    out.extend_from_slice(b",\"service\":{\"runtime\":\"rustc\"");
+    json::member(&mut out, "runtime_version", env!("XRAY_RUSTC_VERSION"));
+    if let Some(version) = service_version {
+        json::member(&mut out, "version", version);
+    }
+    out.extend_from_slice(b"},\"aws\":{\"xray\":{\"sdk\":\"X-Ray for Rust\"");
+    json::member(&mut out, "sdk_version", env!("CARGO_PKG_VERSION"));
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn last<'n, T>(notes: &'n [Note], select: impl Fn(&'n Fact) -> Option<T>) -> Option<T> {
+    notes.iter().rev().find_map(|note| select(&note.fact))
+}
+
+/// Visits what `select` selects, in order; of those with equal keys the last only.
+fn each_last<'n, T: Copy, K: Eq + std::hash::Hash>(
+    notes: &'n [Note],
+    select: impl Fn(&'n Fact) -> Option<T>,
+    key: impl Fn(&T) -> K,
+    mut visit: impl FnMut(T),
+) {
+    if notes.len() <= FEW {
+        for (at, note) in notes.iter().enumerate() {
+            if let Some(item) = select(&note.fact)
+                && !notes[at + 1..]
+                    .iter()
+                    .filter_map(|later| select(&later.fact))
+                    .any(|later| key(&later) == key(&item))
+            {
+                visit(item);
+            }
+        }
+        return;
+    }
+    let mut seen = HashSet::new();
+    let mut kept: Vec<T> = notes
+        .iter()
+        .rev()
+        .filter_map(|note| select(&note.fact))
+        .filter(|item| seen.insert(key(item)))
+        .collect();
+    kept.reverse();
+    kept.into_iter().for_each(visit);
+}
+
+fn annotation_value(out: &mut Vec<u8>, value: &AnnotationValue) {
+    match value {
+        AnnotationValue::String(text) => json::string(out, text),
+        AnnotationValue::Bool(true) => out.extend_from_slice(b"true"),
+        AnnotationValue::Bool(false) => out.extend_from_slice(b"false"),
+        AnnotationValue::Int(number) => json::number(out, number),
+        AnnotationValue::UInt(number) => json::number(out, number),
+        AnnotationValue::Float(number) => json::number(out, number),
+        // Refused where it was put.
+        AnnotationValue::Absent => out.extend_from_slice(b"null"),
+    }
+}
+
+fn http_request(out: &mut Vec<u8>, request: &HttpRequest) {
+    out.extend_from_slice(b"\"request\":");
+    let open = out.len();
+    let texts: [(&str, Option<&str>); 4] = [
+        ("method", request.method.as_deref()),
+        ("url", request.url.as_deref()),
+        ("user_agent", request.user_agent.as_deref()),
+        ("client_ip", request.client_ip.as_deref()),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            json::member(out, key, text);
+        }
+    }
+    if request.x_forwarded_for {
+        out.extend_from_slice(b",\"x_forwarded_for\":true");
+    }
+    close_members(out, open);
+}
+
+fn http_response(out: &mut Vec<u8>, response: HttpResponse) {
+    out.extend_from_slice(b"\"response\":");
+    let open = out.len();
+    if let Some(status) = response.status {
+        out.extend_from_slice(b",\"status\":");
+        json::number(out, status);
+    }
+    if let Some(length) = response.content_length {
+        out.extend_from_slice(b",\"content_length\":");
+        json::number(out, length);
+    }
+    close_members(out, open);
+}
+
+/// Turns `,"a":1,"b":2` from `open` on into an object.
+fn close_members(out: &mut Vec<u8>, open: usize) {
+    match out.get_mut(open) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
+
+fn cause(out: &mut Vec<u8>, notes: &[Note]) {
+    for note in notes.iter().rev() {
+        match &note.fact {
+            Fact::SameAs(id) => return json::member(out, "cause", id.as_str()),
+            Fact::Exceptions(exceptions) => return cause_object(out, exceptions, notes),
+            Fact::Panic(panic) => return cause_object(out, &Cause::from_panic(panic).exceptions, notes),
+            _ => {}
+        }
+    }
+}
+
+fn cause_object(out: &mut Vec<u8>, exceptions: &[Exception], notes: &[Note]) {
+    static WORKING_DIRECTORY: LazyLock<String> = LazyLock::new(|| {
+        std::env::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+    });
+
+    out.extend_from_slice(b",\"cause\":{\"working_directory\":");
+    json::string(out, &WORKING_DIRECTORY);
+    out.extend_from_slice(b",\"exceptions\":[");
+    for (n, exception) in exceptions.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"id\":");
+        json::string(out, exception.id.as_str());
+        json::member(out, "type", &exception.type_name);
+        json::member(out, "message", &exception.message);
+        out.extend_from_slice(if exception.remote { b",\"remote\":true" } else { b",\"remote\":false" });
+        if let Some(cause) = &exception.cause {
+            json::member(out, "cause", cause.as_str());
+        }
+        for (key, count) in [("truncated", exception.truncated), ("skipped", exception.skipped)] {
+            if count > 0 {
+                out.extend_from_slice(b",\"");
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b"\":");
+                json::number(out, count);
+            }
+        }
+        let passed = notes.iter().filter_map(|note| match &note.fact {
+            Fact::Frame(id, frame) if *id == exception.id => Some(frame.as_ref()),
+            _ => None,
+        });
+        stack(out, exception.stack.iter().chain(passed));
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// Frames of a stack that are written.
+const MAX_FRAMES: usize = 50;
+
+fn stack<'f>(out: &mut Vec<u8>, frames: impl Iterator<Item = &'f StackFrame>) {
+    out.extend_from_slice(b",\"stack\":[");
+    for (n, frame) in frames.take(MAX_FRAMES).enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"path\":");
+        json::string(out, &frame.path);
+        out.extend_from_slice(b",\"line\":");
+        json::number(out, frame.line);
+        json::member(out, "label", &frame.label);
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+/// The name of what is in a note, for the list of what was cut.
+pub(super) fn described(fact: &Fact) -> Option<Cow<'static, str>> {
+    match fact {
+        Fact::Metadata(entry) => Some(format!("metadata.{}.{}", entry.namespace, entry.key).into()),
+        Fact::Exceptions(_) | Fact::Panic(_) | Fact::Frame(..) => Some("cause.exceptions.stack".into()),
+        Fact::Annotation(key, _) => Some(format!("annotations.{key}").into()),
+        _ => None,
+    }
+}

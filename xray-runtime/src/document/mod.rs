@@ -1,0 +1,129 @@
+//! Segment documents from records: whole trees in one pass, streamed and oversized ones piece by piece.
+
+mod direct;
+mod entity;
+mod json;
+mod name;
+mod pending;
+mod trim;
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::clock::{Anchor, Clock};
+use crate::exporter::Batch;
+use crate::record::{Chunk, Shipment};
+use crate::recorder::Core;
+use entity::Writer;
+use name::Names;
+use pending::Pending;
+
+/// Bytes of a document: what the API takes (64 KiB) less room for the header of the datagram.
+pub(crate) const DOCUMENT_LIMIT: usize = 64_000;
+
+/// How deep subsegments nest in one document: readers with a limit of 128 levels of JSON take two for each.
+const DEPTH_LIMIT: usize = 60;
+
+/// Records of trees that go on, over all of them; the largest tree of more is given up and counted.
+const PENDING_LIMIT: usize = 500_000;
+
+/// Writes shipments as documents. For the exporter's thread.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    anchor: Anchor,
+    names: Names,
+    times: json::Times,
+    constants: Option<String>,
+    /// Trees of which parts were streamed, by their serial.
+    pending: HashMap<u32, Pending>,
+    pending_records: usize,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self {
+            anchor: Anchor::new(&Clock::new()),
+            names: Names::default(),
+            times: json::Times::default(),
+            constants: None,
+            pending: HashMap::new(),
+            pending_records: 0,
+        }
+    }
+}
+
+impl Documents {
+    /// Writes what a shipment completes, and keeps the rest.
+    pub(crate) fn write(&mut self, core: &Core, mut chunk: Box<Chunk>, batch: &mut Batch) {
+        self.anchor.refresh();
+        let mut received = chunk.records.len();
+        let mut next = &chunk.below;
+        while let Some(chunk) = next {
+            received += chunk.records.len();
+            next = &chunk.below;
+        }
+        core.counts.received.fetch_add(received as u64, Relaxed);
+        let Some(tree) = chunk.tree.take() else { return };
+        let mut annotations_left = entity::ANNOTATIONS;
+        let constants =
+            self.constants.get_or_insert_with(|| entity::constants(core.settings.service_version.as_deref()));
+        let mut writer = Writer {
+            tree: &tree,
+            anchor: &self.anchor,
+            names: &mut self.names,
+            times: &mut self.times,
+            annotations_left: &mut annotations_left,
+            constants,
+        };
+        let whole =
+            chunk.shipment == Shipment::Whole && chunk.below.is_none() && !tree.streamed.load(Relaxed);
+        if whole && direct::write(&mut writer, &mut chunk, batch) {
+            core.pool_give(chunk);
+            return;
+        }
+
+        let shipment = chunk.shipment;
+        let pending = self.pending.entry(tree.serial()).or_default();
+        annotations_left = pending.annotations_left;
+        let before = pending.len();
+        let mut next = Some(chunk);
+        while let Some(mut chunk) = next {
+            next = chunk.below.take();
+            pending.absorb(&mut chunk);
+            core.pool_give(chunk);
+        }
+        pending.settle(core);
+        let mut writer = Writer {
+            tree: &tree,
+            anchor: &self.anchor,
+            names: &mut self.names,
+            times: &mut self.times,
+            annotations_left: &mut annotations_left,
+            constants,
+        };
+        pending.emit(&mut writer, shipment, batch);
+        pending.annotations_left = annotations_left;
+        self.pending_records = self.pending_records + pending.len() - before;
+        if pending.is_done(shipment) {
+            self.pending_records -= pending.len();
+            if let Some(rest) = self.pending.remove(&tree.serial()) {
+                rest.give_up(core);
+            }
+        }
+        if self.pending_records > PENDING_LIMIT {
+            self.evict(core);
+        }
+        drop(tree);
+    }
+
+    /// Gives up the tree that holds most.
+    #[cold]
+    fn evict(&mut self, core: &Core) {
+        let largest = self.pending.iter().max_by_key(|(_, pending)| pending.len()).map(|(serial, _)| *serial);
+        if let Some(pending) = largest.and_then(|serial| self.pending.remove(&serial)) {
+            self.pending_records -= pending.len();
+            pending.give_up(core);
+            core.counts.warn_once(|| "a segment with very many open subsegments was given up".into());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! How errors and panics are recorded: once, however many captured functions they pass.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::panic::Location;
+
+use crate::backtrace::StackFrame;
+use crate::context;
+use crate::entity::Entity;
+use crate::exception::{Cause, same_error};
+use crate::panic;
+use crate::record::{Chunk, FIRST, Fact, Index, Key, LastError, NO_PARENT, flag, index_of, sibling_key};
+use crate::trace_id::EntityId;
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Ours: `fault`.
+    #[default]
+    Fault,
+    /// The caller's: `error`.
+    Error,
+    /// The caller's, who asks too often: `throttle` and `error`.
+    Throttle,
+}
+
+impl ErrorClass {
+    pub(crate) const fn bits(self) -> u32 {
+        match self {
+            Self::Fault => flag::FAULT,
+            Self::Error => flag::ERROR,
+            Self::Throttle => flag::THROTTLE | flag::ERROR,
+        }
+    }
+}
+
+/// Where an error was seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) location: &'static Location<'static>,
+    /// The function's path, where it is known.
+    pub(crate) function: Option<&'static str>,
+}
+
+impl From<&'static Location<'static>> for Seen {
+    fn from(location: &'static Location<'static>) -> Self {
+        Self { location, function: None }
+    }
+}
+
+impl Seen {
+    fn frame(&self) -> StackFrame {
+        StackFrame {
+            path: self.location.file().into(),
+            line: self.location.line(),
+            label: self.function.map(trimmed).unwrap_or_default().into(),
+        }
+    }
+}
+
+/// `app::load::{{closure}}::{{closure}}` is what the compiler calls the closures of `app::load`.
+fn trimmed(function: &'static str) -> &'static str {
+    let mut function = function;
+    while let Some(outer) = function.strip_suffix("::{{closure}}") {
+        function = outer;
+    }
+    function
+}
+
+pub(crate) fn cause_of<E: Error + ?Sized>(error: &E) -> Cause {
+    // A trait object does not tell its type: what `type_name` has then begins with `dyn`.
+    Cause::from_error(&Borrowed(error), std::any::type_name::<E>())
+}
+
+/// An error behind a reference is an error: makes a `dyn Error` of what may have no size.
+struct Borrowed<'a, E: ?Sized>(&'a E);
+
+impl<E: Error + ?Sized> std::fmt::Debug for Borrowed<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl<E: Error + ?Sized> std::fmt::Display for Borrowed<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self.0, f)
+    }
+}
+
+impl<E: Error + ?Sized> Error for Borrowed<'_, E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Records a cause on an entity, or a reference where something below it has recorded the same error.
+#[cold]
+pub(crate) fn record(entity: &Entity, mut cause: Cause, bits: u32, seen: Option<Seen>) {
+    let key = entity.key();
+    if key < FIRST {
+        return;
+    }
+    entity.set_bits(bits);
+    let frame = seen.map(|seen| seen.frame());
+    let known = context::with_chunk(key, |chunk| find_known(chunk, key, &cause)).flatten();
+    if let Some((holder, exception)) = known {
+        if holder != index_of(key) {
+            entity.note(Fact::SameAs(exception));
+            if let Some(frame) = frame {
+                context::note(sibling_key(key, holder), Fact::Frame(exception, Box::new(frame)));
+            }
+        }
+        return;
+    }
+    let Some(first) = cause.exceptions.first_mut() else { return };
+    let exception = first.id;
+    if first.stack.is_empty() {
+        first.stack.extend(frame);
+    }
+    entity.note(Fact::Exceptions(cause.exceptions));
+    context::with_chunk(key, |chunk| {
+        let index = index_of(key);
+        chunk.last_error =
+            Some(Box::new(LastError { reached: index, holder: index, exception, links: cause.links }));
+    });
+}
+
+/// The last error of this tree, where it is the same and came from below `key`.
+fn find_known(chunk: &mut Chunk, key: Key, cause: &Cause) -> Option<(Index, EntityId)> {
+    let mut last = chunk.last_error.take()?;
+    let found = is_at_or_above(chunk, key, last.reached) && same_error(&last.links, &cause.links);
+    let known = (last.holder, last.exception);
+    if found {
+        last.reached = index_of(key);
+    }
+    chunk.last_error = Some(last);
+    found.then_some(known)
+}
+
+/// Whether `key` is `index` or stands above it. What was sent already cannot be asked: then the error's text decides.
+fn is_at_or_above(chunk: &Chunk, key: Key, index: Index) -> bool {
+    let mut at = index;
+    loop {
+        if at == index_of(key) {
+            return true;
+        }
+        match chunk.parent_of(sibling_key(key, at)) {
+            Some(NO_PARENT) => return false,
+            Some(parent) => at = parent,
+            None => return true,
+        }
+    }
+}
+
+thread_local! {
+    /// The panic whose exceptions were recorded last on this thread.
+    static RECORDED: Cell<(u64, Option<EntityId>)> = const { Cell::new((0, None)) };
+}
+
+/// Records the panic that unwinds through an entity which began before it.
+#[cold]
+pub(crate) fn record_panic(entity: &Entity, started: u64) {
+    let key = entity.key();
+    if key < FIRST {
+        return;
+    }
+    let noted = panic::peek(|note| (note.sequence, note.id, note.ticks));
+    let Some((sequence, id, ticks)) = noted else {
+        // Without a note there is no hook: no recorder was installed.
+        entity.set_bits(flag::FAULT);
+        return;
+    };
+    if started > ticks {
+        // It began in a destructor that the unwinding runs: the panic is not its own.
+        return;
+    }
+    entity.set_bits(flag::FAULT);
+    let recorded = RECORDED.try_with(|recorded| recorded.replace((sequence, Some(id)))).unwrap_or((0, None));
+    if recorded.0 == sequence {
+        entity.note(Fact::SameAs(id));
+    } else if let Some(note) = panic::copy() {
+        entity.note(Fact::Panic(Box::new(note)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The exporter's thread: takes shipments, has them written as documents, hands the documents on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError, Weak};
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use super::{Batch, DropCause, Exporter};
+use crate::document::Documents;
+use crate::recorder::{Core, missing};
+
+/// How long a batch gathers once the thread is awake: a system call then serves many segments.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How often the thread looks after trees that are not settled.
+const TIDY: Duration = Duration::from_secs(1);
+
+/// How long a closed segment waits for children that are open (section 13 of the client's spec).
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Without work it looks seldom: only the warning about missing contexts waits for it.
+const REST: Duration = Duration::from_secs(60);
+
+/// Bytes of documents that are exported together.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    exporter: Box<dyn Exporter>,
+    documents: Documents,
+    batch: Batch,
+}
+
+impl Worker {
+    pub(crate) fn new(exporter: Box<dyn Exporter>) -> Self {
+        Self { exporter, documents: Documents::default(), batch: Batch::default() }
+    }
+
+    /// The thread's life. It holds the recorder only while it works, so that the last handle ends it.
+    pub(super) fn run(worker: &Mutex<Self>, core: &Weak<Core>) {
+        loop {
+            match core.upgrade() {
+                None => return,
+                Some(core) => core.wake.stay_awake(),
+            }
+            let hurry = core.upgrade().is_none_or(|core| core.wake.in_a_hurry());
+            if !hurry {
+                park_timeout(GATHER);
+            }
+            let Some(strong) = core.upgrade() else { return };
+            let mut this = worker.lock().unwrap_or_else(PoisonError::into_inner);
+            let rest = this.work(&strong);
+            drop(this);
+            strong.wake.fall_asleep();
+            // What came between the last look and falling asleep woke nobody.
+            if !strong.is_idle() || strong.wake.has_unanswered() {
+                continue;
+            }
+            drop(strong);
+            park_timeout(rest);
+        }
+    }
+
+    /// Exports what is queued; returns how long the thread may rest.
+    fn work(&mut self, core: &std::sync::Arc<Core>) -> Duration {
+        core.wake.looked();
+        let asked = core.wake.asked();
+        core.unsettled.sweep(PATIENCE);
+        while let Some(chunk) = core.receive() {
+            self.documents.write(core, chunk, &mut self.batch);
+            if self.batch.bytes.len() >= BATCH_BYTES {
+                self.export(core);
+            }
+        }
+        self.export(core);
+        if core.wake.has_unanswered() {
+            self.guarded(core, |exporter, _| exporter.flush());
+            core.wake.answer(asked);
+        }
+        missing::rearm(core.settings.context_missing);
+        if core.unsettled.is_empty() { REST } else { TIDY }
+    }
+
+    fn export(&mut self, core: &Core) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let done = self.guarded(core, |exporter, batch| exporter.export(batch));
+        let counts = &core.counts;
+        for entry in &self.batch.entries {
+            let entities = u64::from(entry.entities);
+            let counter = match entry.failed.or(if done { None } else { Some(DropCause::ExporterPanicked) }) {
+                None => {
+                    counts.documents.fetch_add(1, Relaxed);
+                    &counts.sent
+                }
+                Some(DropCause::TooLarge) => &counts.too_large,
+                Some(DropCause::SendFailed) => &counts.send_failed,
+                Some(DropCause::SocketFull) => &counts.socket_full,
+                Some(DropCause::ExporterPanicked) => &counts.exporter_panicked,
+            };
+            counter.fetch_add(entities, Relaxed);
+        }
+        counts.packets.fetch_add(self.batch.packets, Relaxed);
+        counts.bytes.fetch_add(self.batch.packet_bytes, Relaxed);
+        self.batch.clear();
+    }
+
+    /// Runs the exporter, which may be the user's code; false where it panicked.
+    fn guarded(&mut self, core: &Core, run: impl FnOnce(&mut dyn Exporter, &mut Batch)) -> bool {
+        let Self { exporter, batch, .. } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(exporter.as_mut(), batch)));
+        if outcome.is_err() {
+            core.counts.warn_once(|| "the exporter panicked: its batch is counted as dropped".into());
+        }
+        outcome.is_ok()
+    }
+}

@@ -1,0 +1,295 @@
+//! Describes a recorder. What is wrong is refused here, never later.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::settings::{Environment, Settings, stream_at};
+use super::{ContextMissing, Core, Recorder, RecorderGuard, current, missing};
+use crate::annotation::AnnotationKeyPolicy;
+use crate::daemon_address::{DaemonAddress, InvalidDaemonAddress};
+use crate::exporter::{Exporter, UdpExporter};
+use crate::http::StatusFlags;
+use crate::naming::SegmentNaming;
+use crate::sampling::{InvalidSamplingRules, LocalSampler, Sampler, SamplingRulesFileError};
+
+/// Why a recorder could not be built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The address given to [`RecorderBuilder::daemon_address`].
+    #[error(transparent)]
+    DaemonAddress(#[from] InvalidDaemonAddress),
+    /// The rules given to [`RecorderBuilder::sampling_rules`].
+    #[error(transparent)]
+    SamplingRules(#[from] InvalidSamplingRules),
+    /// The file given to [`RecorderBuilder::sampling_rules_file`].
+    #[error(transparent)]
+    SamplingRulesFile(#[from] SamplingRulesFileError),
+    /// A service name with nothing in it.
+    #[error("the service name is empty: give `service(\"name\")` the name that the map of services shows")]
+    EmptyService,
+}
+
+/// Why a recorder could not be installed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// What was described cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Another recorder is installed and its guard is alive.
+    #[error("a recorder is installed already: use `build()` for a second one, or drop the first one's guard")]
+    AlreadyInstalled,
+}
+
+/// Settings of a recorder, all with defaults. X-Ray's environment variables win over what is set here:
+/// `AWS_XRAY_DAEMON_ADDRESS`, `AWS_XRAY_TRACING_NAME`, `AWS_XRAY_CONTEXT_MISSING`, `AWS_XRAY_SDK_ENABLED`,
+/// `AWS_XRAY_SDK_DISABLED`, `AWS_XRAY_NOOP_ID`.
+#[derive(Debug)]
+#[must_use = "nothing is recorded before `install()` or `build()`"]
+pub struct RecorderBuilder {
+    settings: Settings,
+    dynamic_naming: Option<String>,
+    daemon_address: Option<String>,
+    sampling: Sampling,
+    exporter: Option<Box<dyn Exporter>>,
+}
+
+#[derive(Debug)]
+enum Sampling {
+    Default,
+    Rules(Result<LocalSampler, BuildError>),
+    Sampler(Arc<dyn Sampler>),
+    Off,
+}
+
+impl RecorderBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            settings: Settings::default(),
+            dynamic_naming: None,
+            daemon_address: None,
+            sampling: Sampling::Default,
+            exporter: None,
+        }
+    }
+
+    /// The service's name: that of its segments. `AWS_XRAY_TRACING_NAME` wins. Default: `unknown`.
+    pub fn service(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.service = name.into();
+        self
+    }
+
+    /// The service's version, as `service.version` of each segment.
+    pub fn service_version(mut self, version: impl Into<String>) -> Self {
+        self.settings.service_version = Some(version.into());
+        self
+    }
+
+    /// What the service runs on, as `origin` of each segment: `AWS::ECS::Container`, for example. It is the service type
+    /// that sampling rules see.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.settings.origin = Some(origin.into());
+        self
+    }
+
+    /// Names the segment of a request after its `Host` header where `pattern` matches it (`*` and `?` are wildcards),
+    /// and after the service elsewhere.
+    pub fn dynamic_naming(mut self, pattern: impl Into<String>) -> Self {
+        self.dynamic_naming = Some(pattern.into());
+        self
+    }
+
+    /// Where the daemon listens: `host:port`, or `udp:host:port tcp:host:port`. Names are resolved late and again, as
+    /// pods move. `AWS_XRAY_DAEMON_ADDRESS` wins. Default: `127.0.0.1:2000`.
+    pub fn daemon_address(mut self, address: impl Into<String>) -> Self {
+        self.daemon_address = Some(address.into());
+        self
+    }
+
+    /// Local sampling rules, as JSON text (version 1 or 2 of the SDKs' rule document).
+    /// Default: the first request of each second, and 5 % of the others.
+    pub fn sampling_rules(mut self, json: &str) -> Self {
+        self.sampling = Sampling::Rules(LocalSampler::from_json(json).map_err(BuildError::from));
+        self
+    }
+
+    /// As [`sampling_rules`](Self::sampling_rules), from a file.
+    pub fn sampling_rules_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.sampling = Sampling::Rules(LocalSampler::from_file(path).map_err(BuildError::from));
+        self
+    }
+
+    /// Decides by a sampler of yours, or by [`AllSampler`](crate::AllSampler) or [`NoneSampler`](crate::NoneSampler).
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
+        self.sampling = Sampling::Sampler(Arc::new(sampler));
+        self
+    }
+
+    /// Switches sampling off: every request is recorded, but one whose caller says `Sampled=0`.
+    pub fn without_sampling(mut self) -> Self {
+        self.sampling = Sampling::Off;
+        self
+    }
+
+    /// What happens where no segment is current. `AWS_XRAY_CONTEXT_MISSING` wins. Default: a warning a minute.
+    pub fn context_missing(mut self, strategy: ContextMissing) -> Self {
+        self.settings.context_missing = strategy;
+        self
+    }
+
+    /// Lets [`ContextMissing::RuntimeError`] panic in release builds too.
+    pub fn context_missing_panics_in_release(mut self) -> Self {
+        self.settings.context_missing_panics_in_release = true;
+        self
+    }
+
+    /// Records nothing where false. `AWS_XRAY_SDK_ENABLED` and `AWS_XRAY_SDK_DISABLED` win. Default: true.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.settings.enabled = enabled;
+        self
+    }
+
+    /// Subsegments that a segment may hold: with more, closed subtrees are sent ahead of it. Default: 100.
+    pub fn streaming_threshold(mut self, subsegments: usize) -> Self {
+        self.settings.stream_at = stream_at(subsegments);
+        self
+    }
+
+    /// What becomes of annotation keys with characters that X-Ray does not index. Default: each becomes `_`.
+    pub fn annotation_keys(mut self, policy: AnnotationKeyPolicy) -> Self {
+        self.settings.annotation_keys = policy;
+        self
+    }
+
+    /// Takes the client's address from `X-Forwarded-For` counting from the right: 1 is the address that the last
+    /// proxy saw. Default: the first address of the header.
+    pub fn trusted_hops(mut self, hops: usize) -> Self {
+        self.settings.trusted_hops = Some(hops);
+        self
+    }
+
+    /// What a status means, where the rule (4xx error, 429 throttle, 5xx fault) is not what you want.
+    pub fn status(mut self, status: u16, flags: StatusFlags) -> Self {
+        self.settings.status_overrides = self.settings.status_overrides.with(status, flags);
+        self
+    }
+
+    /// Memory of ended segments that may wait for the exporter, in bytes; more is dropped and counted. Default: 64 MiB.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.settings.queue_bytes = bytes;
+        self
+    }
+
+    /// Sends by an exporter of yours instead of UDP to the daemon.
+    pub fn exporter(mut self, exporter: impl Exporter + 'static) -> Self {
+        self.exporter = Some(Box::new(exporter));
+        self
+    }
+
+    /// Builds a recorder that is not the global one.
+    ///
+    /// # Errors
+    /// Where the daemon's address, the sampling rules or the service's name are wrong.
+    pub fn build(self) -> Result<Recorder, BuildError> {
+        self.build_in(&Environment::read(|name| std::env::var(name).ok()))
+    }
+
+    /// Builds the recorder and makes it the one that attributes, layers and free functions use.
+    ///
+    /// Also installs a panic hook (chained to the one in place) that notes where a panic came from.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and where a recorder is installed already.
+    pub fn install(self) -> Result<RecorderGuard, InstallError> {
+        let recorder = self.build()?;
+        if !current::install(&recorder.core) {
+            return Err(InstallError::AlreadyInstalled);
+        }
+        let settings = &recorder.core.settings;
+        if recorder.is_enabled() {
+            missing::configure(settings.context_missing, settings.context_missing_panics_in_release);
+        }
+        Ok(RecorderGuard::new(recorder))
+    }
+
+    pub(crate) fn build_in(mut self, environment: &Environment) -> Result<Recorder, BuildError> {
+        let address = match environment.daemon_address.as_deref().map(str::parse::<DaemonAddress>) {
+            Some(Ok(address)) => address,
+            outcome => {
+                if let Some(Err(error)) = outcome {
+                    tracing::error!(target: "xray_runtime", "AWS_XRAY_DAEMON_ADDRESS is ignored: {error}");
+                }
+                self.daemon_address.as_deref().map_or_else(|| Ok(DaemonAddress::default()), str::parse)?
+            }
+        };
+        if let Some(name) = &environment.tracing_name {
+            self.settings.service = Cow::Owned(name.clone());
+        }
+        if self.settings.service.trim().is_empty() {
+            return Err(BuildError::EmptyService);
+        }
+        if let Some(strategy) = environment.context_missing {
+            self.settings.context_missing = strategy;
+        }
+        self.settings.enabled = environment.enabled.unwrap_or(self.settings.enabled);
+        self.settings.noop_ids = environment.noop_ids.unwrap_or(self.settings.noop_ids);
+        let naming = match self.dynamic_naming {
+            Some(pattern) => SegmentNaming::dynamic(pattern, self.settings.service.as_ref()),
+            None => SegmentNaming::fixed(self.settings.service.as_ref()),
+        };
+        let sampler: Option<Arc<dyn Sampler>> = match self.sampling {
+            Sampling::Default => Some(Arc::new(LocalSampler::default())),
+            Sampling::Rules(rules) => Some(Arc::new(rules?)),
+            Sampling::Sampler(sampler) => Some(sampler),
+            Sampling::Off => None,
+        };
+        if self.settings.enabled {
+            crate::panic::install();
+        }
+        let exporter = self.exporter.unwrap_or_else(|| Box::new(UdpExporter::new(address)));
+        Ok(Recorder { core: Core::new(self.settings, naming, sampler, exporter) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(builder: RecorderBuilder, environment: Environment) -> Result<Recorder, BuildError> {
+        builder.build_in(&environment)
+    }
+
+    #[test]
+    fn the_environment_wins_over_code() {
+        let environment = Environment {
+            tracing_name: Some("from-env".into()),
+            context_missing: Some(ContextMissing::IgnoreError),
+            enabled: Some(false),
+            ..Environment::default()
+        };
+        let recorder = build(Recorder::builder().service("from-code"), environment).unwrap();
+        assert_eq!(recorder.core.settings.service, "from-env");
+        assert_eq!(recorder.core.settings.context_missing, ContextMissing::IgnoreError);
+        assert!(!recorder.is_enabled());
+    }
+
+    #[test]
+    fn wrong_settings_are_refused() {
+        let error = build(Recorder::builder().daemon_address("nowhere"), Environment::default()).unwrap_err();
+        assert!(matches!(error, BuildError::DaemonAddress(_)), "{error}");
+        let error = build(Recorder::builder().sampling_rules("{}"), Environment::default()).unwrap_err();
+        assert!(matches!(error, BuildError::SamplingRules(_)), "{error}");
+        let error = build(Recorder::builder().service(" "), Environment::default()).unwrap_err();
+        assert!(matches!(error, BuildError::EmptyService), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_environment_is_not() {
+        let environment = Environment { daemon_address: Some("a:1:2".into()), ..Environment::default() };
+        assert!(build(Recorder::builder(), environment).is_ok());
+    }
+}

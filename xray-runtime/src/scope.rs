@@ -1,0 +1,410 @@
+//! An entity that lives as long as a future: current while the future is polled, off the thread between polls.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::thread::panicking;
+
+use crate::clock::Clock;
+use crate::context;
+use crate::record::{Chunk, FIRST, Key, NONE, flag, same_tree};
+use crate::recorder::Core;
+use crate::segment::SegmentBuilder;
+use crate::tree::Tree;
+
+/// The scope of a future.
+#[derive(Debug)]
+pub(crate) struct Scope(State);
+
+#[derive(Debug)]
+enum State {
+    /// Not polled yet; the parent is what is current at the first poll.
+    New(&'static str),
+    /// Not polled yet; the parent is known.
+    Here(&'static str, Key, Option<Arc<Tree>>),
+    /// A subsegment with a name of run time, or a segment: begins at the first poll.
+    Late(Box<Late>),
+    /// Nothing is recorded, and nothing is current in it that is not outside it.
+    Off,
+    /// A subsegment; `tree` is set once it was suspended.
+    Child { key: Key, current: Key, tree: Option<Arc<Tree>> },
+    /// A segment, which keeps its chunk with it.
+    Root(Box<Root>),
+    /// The tree of another place, for as long as the future runs; it begins and ends nothing.
+    Carried { current: Key, tree: Arc<Tree> },
+}
+
+/// What begins at the first poll.
+#[derive(Debug)]
+pub(crate) enum Late {
+    Subsegment(Cow<'static, str>),
+    /// The recorder that was entered where the future was made.
+    Segment(Cow<'static, str>, Option<Arc<Core>>),
+}
+
+/// A segment's place on a thread: its chunk, while it is not attached.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) key: Key,
+    pub(crate) tree: Arc<Tree>,
+    current: Key,
+    /// None while it is attached to a thread.
+    chunk: Option<Box<Chunk>>,
+}
+
+impl Root {
+    /// For a segment that is on no thread yet.
+    pub(crate) fn new(key: Key, tree: Arc<Tree>, chunk: Box<Chunk>) -> Self {
+        Self { key, tree, current: key, chunk: Some(chunk) }
+    }
+
+    pub(crate) fn resume(&mut self) {
+        if let Some(chunk) = self.chunk.take() {
+            context::push(chunk, self.current);
+        }
+    }
+
+    pub(crate) fn suspend(&mut self) {
+        self.current = context::current();
+        self.chunk = self.take();
+    }
+
+    fn take(&self) -> Option<Box<Chunk>> {
+        context::pop(|chunk| chunk.tree.as_ref().is_some_and(|tree| Arc::ptr_eq(tree, &self.tree)))
+    }
+
+    /// Ends the segment, attached or not.
+    pub(crate) fn close(mut self) {
+        self.close_with(0);
+    }
+
+    pub(crate) fn close_with(&mut self, flags: u32) {
+        self.resume();
+        if self.key >= FIRST {
+            context::end(self.key, flags);
+        }
+        if let Some(mut chunk) = self.take() {
+            let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(&self.tree));
+            tree.detach(chunk, true);
+        }
+    }
+}
+
+impl Scope {
+    #[inline]
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self(State::New(name))
+    }
+
+    pub(crate) fn here(name: &'static str) -> Self {
+        let parent = context::current();
+        if parent < FIRST {
+            return Self(State::New(name));
+        }
+        Self(State::Here(name, parent, context::current_tree()))
+    }
+
+    pub(crate) fn late(late: Late) -> Self {
+        Self(State::Late(Box::new(late)))
+    }
+
+    /// For an entity that has begun and was taken off the thread.
+    pub(crate) fn begun(key: Key, root: Option<Box<Root>>) -> Self {
+        match root {
+            Some(root) => Self(State::Root(root)),
+            None if key < FIRST => Self(State::Off),
+            None => Self(State::Child { key, current: key, tree: context::current_tree() }),
+        }
+    }
+
+    pub(crate) fn off() -> Self {
+        Self(State::Off)
+    }
+
+    pub(crate) fn root(root: Root) -> Self {
+        Self(State::Root(Box::new(root)))
+    }
+
+    /// What is current here goes with the future.
+    pub(crate) fn carried() -> Self {
+        match context::current_tree() {
+            Some(tree) => Self(State::Carried { current: context::current(), tree }),
+            None => Self(State::Off),
+        }
+    }
+
+    /// Makes the entity current on this thread until the answer is finished, suspended or dropped.
+    #[inline]
+    pub(crate) fn enter(&mut self) -> Entered<'_> {
+        let outer = context::current();
+        match &self.0 {
+            State::Off => Entered { scope: self, outer, on: On::Nothing },
+            State::New(name) => {
+                let key = context::begin(name);
+                if key < FIRST {
+                    self.0 = State::Off;
+                    return Entered { scope: self, outer, on: On::Nothing };
+                }
+                self.0 = State::Child { key, current: key, tree: None };
+                Entered { scope: self, outer, on: On::Thread }
+            }
+            State::Child { key, current, .. } if same_tree(*key, outer) => {
+                context::set_current(*current);
+                Entered { scope: self, outer, on: On::Thread }
+            }
+            _ => self.enter_rarely(outer),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_rarely(&mut self, outer: Key) -> Entered<'_> {
+        let on = match &mut self.0 {
+            State::Here(name, parent, tree) => {
+                let (name, parent) = (*name, *parent);
+                // Below the parent, wherever this is polled.
+                let attached = match tree.take() {
+                    Some(tree) if !same_tree(parent, outer) => {
+                        attach(&tree, parent);
+                        true
+                    }
+                    _ => {
+                        context::set_current(parent);
+                        false
+                    }
+                };
+                let key = context::begin(name);
+                self.0 = State::Child { key, current: key, tree: None };
+                if attached { On::Attached } else { On::Thread }
+            }
+            State::Late(late) => {
+                let begun = match std::mem::replace(late.as_mut(), Late::Subsegment(Cow::Borrowed(""))) {
+                    Late::Subsegment(name) => {
+                        let key = context::begin_named(name);
+                        (key >= FIRST).then_some(State::Child { key, current: key, tree: None })
+                    }
+                    Late::Segment(name, core) => SegmentBuilder::of(core, Some(name))
+                        .and_then(SegmentBuilder::enter)
+                        .map(|root| State::Root(Box::new(root))),
+                };
+                let (state, on) = match begun {
+                    Some(state @ State::Root(_)) => (state, On::Root),
+                    Some(state) => (state, On::Thread),
+                    None => (State::Off, On::Nothing),
+                };
+                self.0 = state;
+                on
+            }
+            State::Child { current, tree: Some(tree), .. } => {
+                attach(tree, *current);
+                On::Attached
+            }
+            State::Root(root) => {
+                root.resume();
+                On::Root
+            }
+            State::Carried { current, tree } => {
+                if (*current >= FIRST && same_tree(*current, outer)) || *current == outer && *current < FIRST
+                {
+                    context::set_current(*current);
+                    On::Thread
+                } else {
+                    attach(tree, *current);
+                    On::Attached
+                }
+            }
+            State::New(_) | State::Off | State::Child { tree: None, .. } => On::Nothing,
+        };
+        Entered { scope: self, outer, on }
+    }
+}
+
+fn attach(tree: &Arc<Tree>, current: Key) {
+    let chunk = tree.attach();
+    let current = if tree.sampled { current } else { chunk.current_for(current) };
+    context::push(chunk, current);
+}
+
+fn detach(tree: &Arc<Tree>) {
+    let chunk = context::pop(|chunk| chunk.tree.as_ref().is_some_and(|on_top| Arc::ptr_eq(on_top, tree)));
+    if let Some(mut chunk) = chunk {
+        let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(tree));
+        tree.detach(chunk, false);
+    }
+}
+
+/// How an entity came to be current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum On {
+    Nothing,
+    /// Its tree was current already.
+    Thread,
+    /// A chunk of its tree was attached to this thread.
+    Attached,
+    Root,
+}
+
+/// The time of one poll. Dropped without an answer, a panic unwinds through the poll.
+#[derive(Debug)]
+pub(crate) struct Entered<'s> {
+    scope: &'s mut Scope,
+    outer: Key,
+    on: On,
+}
+
+impl Entered<'_> {
+    #[inline]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.on != On::Nothing
+    }
+
+    /// The future is pending.
+    #[inline]
+    pub(crate) fn suspend(mut self) {
+        let on = std::mem::replace(&mut self.on, On::Nothing);
+        if on == On::Nothing {
+            return;
+        }
+        if on == On::Thread
+            && let State::Child { current, tree, .. } = &mut self.scope.0
+        {
+            *current = context::current();
+            if tree.is_none() {
+                *tree = context::current_tree();
+            }
+            context::set_current(self.outer);
+            return;
+        }
+        self.suspend_rarely(on);
+    }
+
+    #[inline(never)]
+    fn suspend_rarely(&mut self, on: On) {
+        match &mut self.scope.0 {
+            State::Child { current, tree, .. } => {
+                *current = context::current();
+                if tree.is_none() {
+                    *tree = context::current_tree();
+                }
+                if let (On::Attached, Some(tree)) = (on, tree) {
+                    detach(tree);
+                }
+            }
+            State::Root(root) => root.suspend(),
+            State::Carried { current, tree } => {
+                *current = context::current();
+                if on == On::Attached {
+                    detach(tree);
+                } else {
+                    context::set_current(self.outer);
+                }
+            }
+            State::New(_) | State::Here(..) | State::Late(_) | State::Off => {}
+        }
+    }
+
+    /// The future is done.
+    #[inline]
+    pub(crate) fn finish(mut self) {
+        let on = std::mem::replace(&mut self.on, On::Nothing);
+        if on == On::Thread
+            && let State::Child { key, .. } = &self.scope.0
+        {
+            context::end(*key, 0);
+            context::set_current(self.outer);
+            self.scope.0 = State::Off;
+            return;
+        }
+        if on != On::Nothing {
+            self.finish_rarely(on, 0);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_rarely(&mut self, on: On, flags: u32) {
+        match std::mem::replace(&mut self.scope.0, State::Off) {
+            State::Child { key, tree, .. } => {
+                context::end(key, flags);
+                if on == On::Attached {
+                    if let Some(tree) = tree.or_else(context::current_tree) {
+                        detach(&tree);
+                    }
+                } else {
+                    context::set_current(self.outer);
+                }
+            }
+            State::Root(mut root) => root.close_with(flags),
+            State::Carried { tree, .. } if on == On::Attached => detach(&tree),
+            State::Carried { .. } => context::set_current(self.outer),
+            State::New(_) | State::Here(..) | State::Late(_) | State::Off => {}
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let on = std::mem::replace(&mut self.on, On::Nothing);
+        if on == On::Nothing {
+            return;
+        }
+        // A panic unwinds through the poll: the tree is current here, so the entity ends as any other does.
+        let key = match &self.scope.0 {
+            State::Child { key, .. } => *key,
+            State::Root(root) => root.key,
+            _ => NONE,
+        };
+        if panicking() {
+            crate::capture::unwound(key);
+        }
+        self.finish_rarely(on, 0);
+    }
+}
+
+/// The future was dropped before it was done.
+impl Drop for Scope {
+    fn drop(&mut self) {
+        match &self.0 {
+            State::New(_) | State::Off => {}
+            _ => self.cancel(),
+        }
+    }
+}
+
+impl Scope {
+    #[cold]
+    #[inline(never)]
+    fn cancel(&mut self) {
+        match std::mem::replace(&mut self.0, State::Off) {
+            State::Child { key, tree, .. } => {
+                let current = context::current();
+                match tree {
+                    // Where its tree is current: as any other end, but what is current stays.
+                    _ if same_tree(key, current) => {
+                        record_unwinding(key);
+                        context::end(key, cancelled());
+                        if current != key {
+                            context::set_current(current);
+                        }
+                    }
+                    Some(tree) => tree.end_from_afar(key, &Clock::new(), cancelled()),
+                    None => {}
+                }
+            }
+            State::Root(mut root) => {
+                root.resume();
+                record_unwinding(root.key);
+                root.close_with(cancelled());
+            }
+            State::New(_) | State::Here(..) | State::Late(_) | State::Off | State::Carried { .. } => {}
+        }
+    }
+}
+
+/// A future that is dropped because its task panics is a part of the panic, not cancelled.
+fn cancelled() -> u32 {
+    if panicking() { 0 } else { flag::CANCELLED }
+}
+
+fn record_unwinding(key: Key) {
+    if panicking() {
+        crate::capture::unwound(key);
+    }
+}

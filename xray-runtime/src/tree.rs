@@ -1,0 +1,363 @@
+//! One segment and everything below it: what its threads share, and who sends it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::clock::Clock;
+use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, flag, index_of};
+use crate::recorder::Core;
+use crate::trace_header::TraceHeader;
+use crate::trace_id::{EntityId, TraceId};
+
+/// Facts that may wait for a chunk that is out of reach; more are dropped and counted.
+const LATE_LIMIT: usize = 4096;
+
+/// What the entities of one segment have in common.
+pub(crate) struct Tree {
+    pub(crate) core: Arc<Core>,
+    pub(crate) trace_id: TraceId,
+    /// The caller's entity, from the trace header.
+    pub(crate) parent_id: Option<EntityId>,
+    /// The header that came in: its other data goes on with each call out.
+    pub(crate) incoming: Option<TraceHeader>,
+    pub(crate) sampled: bool,
+    /// A part of the tree went to the exporter before the rest.
+    pub(crate) streamed: AtomicBool,
+    serial: u32,
+    seed: u64,
+    /// What stands for this tree when the caller asks for noop ids.
+    pub(crate) noop: bool,
+    shared: Mutex<Shared>,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree")
+            .field("trace_id", &self.trace_id)
+            .field("sampled", &self.sampled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts settle the question "who ships": the last one out of a closed tree with nothing open.
+#[derive(Debug)]
+struct Shared {
+    /// Chunks that no thread holds now.
+    parked: Vec<Box<Chunk>>,
+    chunks_made: u32,
+    attached: u32,
+    /// Begun less ended, of the chunks that came back.
+    open: i64,
+    /// The segment has ended.
+    closed: bool,
+    /// The segment went out, as [`Shipment::Whole`] or forced.
+    shipped: bool,
+    late_ends: Vec<End>,
+    late_notes: Vec<Note>,
+}
+
+impl Shared {
+    /// The index of offset 0 of one more chunk. After 65,534 of them the numbers start over at 1: by then the records
+    /// of the first are long sent.
+    fn next_chunk(&mut self) -> Index {
+        let number = self.chunks_made;
+        self.chunks_made = if number >= u32::from(u16::MAX) - 1 { 1 } else { number + 1 };
+        number << 16
+    }
+
+    /// Nothing of a closed tree is open, and no thread holds a chunk of it: the last one out ships.
+    fn settled(&self) -> bool {
+        self.closed && self.attached == 0 && self.open <= 0
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let abandoned: usize = shared.parked.iter().map(|chunk| chunk.records.len()).sum();
+        if abandoned > 0 {
+            self.core.counts.abandoned.fetch_add(abandoned as u64, Relaxed);
+        }
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        trace_id: TraceId,
+        parent_id: Option<EntityId>,
+        incoming: Option<TraceHeader>,
+        sampled: bool,
+    ) -> Self {
+        static SERIAL: AtomicU32 = AtomicU32::new(1);
+        let mut serial = SERIAL.fetch_add(1, Relaxed);
+        if serial == 0 {
+            serial = SERIAL.fetch_add(1, Relaxed);
+        }
+        let noop = !sampled && core.settings.noop_ids;
+        Self {
+            core,
+            trace_id,
+            parent_id,
+            incoming,
+            sampled,
+            streamed: AtomicBool::new(false),
+            serial,
+            seed: fastrand::u64(..),
+            noop,
+            shared: Mutex::new(Shared {
+                parked: Vec::new(),
+                chunks_made: 1,
+                attached: 1,
+                open: 0,
+                closed: false,
+                shipped: false,
+                late_ends: Vec::new(),
+                late_notes: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn key(&self, index: Index) -> Key {
+        u64::from(self.serial) << 32 | u64::from(index)
+    }
+
+    pub(crate) fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// The id of an entity, computed alike on the caller and on the exporter: splitmix64 is a bijection, so that no
+    /// two entities of a tree share one.
+    #[inline]
+    pub(crate) fn entity_id(&self, index: Index) -> u64 {
+        let mut z = self.seed.wrapping_add(u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)).max(1)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first chunk, for the thread that opens the segment. It counts as attached from the start.
+    pub(crate) fn first_chunk(self: &Arc<Self>) -> Box<Chunk> {
+        let mut chunk = self.core.pool_take();
+        chunk.base = if self.sampled { self.key(0) } else { UNSAMPLED };
+        chunk.look_at = self.core.settings.stream_at;
+        chunk.tree = Some(Arc::clone(self));
+        chunk
+    }
+
+    /// A chunk for another thread or task: a parked one, or a new one.
+    pub(crate) fn attach(self: &Arc<Self>) -> Box<Chunk> {
+        let mut shared = self.shared();
+        shared.attached += 1;
+        if let Some(mut chunk) = shared.parked.pop() {
+            drop(shared);
+            chunk.tree = Some(Arc::clone(self));
+            return chunk;
+        }
+        let number = shared.next_chunk();
+        drop(shared);
+        let mut chunk = self.first_chunk();
+        if self.sampled {
+            chunk.base = self.key(number);
+        }
+        chunk
+    }
+
+    /// Gives a chunk back. `ended`: with this the segment itself is over.
+    pub(crate) fn detach(self: Arc<Self>, mut chunk: Box<Chunk>, ended: bool) {
+        // A parked chunk must not hold the tree that holds it.
+        chunk.tree = None;
+        if !self.sampled {
+            self.core.pool_give(chunk);
+            return;
+        }
+        let mut shared = self.shared();
+        shared.attached = shared.attached.saturating_sub(1);
+        shared.open += i64::from(std::mem::take(&mut chunk.open));
+        shared.closed |= ended;
+        if chunk.records.is_empty() && chunk.notes.is_empty() && chunk.ends.is_empty() {
+            self.core.pool_give(chunk);
+        } else {
+            shared.parked.push(chunk);
+        }
+        if shared.settled() {
+            self.ship(shared, Shipment::Whole);
+        } else if shared.shipped {
+            self.ship(shared, Shipment::Part);
+        } else if ended {
+            drop(shared);
+            self.core.unsettled.watch(Arc::clone(&self));
+        }
+    }
+
+    /// Sends what is parked. Called with the lock held, so that no other thread takes a chunk in between.
+    fn ship(self: &Arc<Self>, mut shared: MutexGuard<'_, Shared>, shipment: Shipment) {
+        let mut parked = std::mem::take(&mut shared.parked);
+        let (ends, notes) = (std::mem::take(&mut shared.late_ends), std::mem::take(&mut shared.late_notes));
+        if shared.shipped {
+            self.streamed.store(true, Relaxed);
+        }
+        shared.shipped = true;
+        drop(shared);
+        let Some(mut first) = parked.pop() else { return };
+        // The chunk that was made first leads: in a tree of one thread it holds everything.
+        for mut other in parked {
+            if other.base < first.base {
+                std::mem::swap(&mut first, &mut other);
+            }
+            other.below = first.below.take();
+            first.below = Some(other);
+        }
+        first.ends.extend(ends);
+        first.notes.extend(notes);
+        first.shipment = shipment;
+        first.tree = Some(Arc::clone(self));
+        self.core.send(first);
+    }
+
+    /// Sends the segment although children are open: they have had their time.
+    pub(crate) fn force(self: &Arc<Self>) {
+        let shared = self.shared();
+        if !shared.shipped {
+            self.streamed.store(true, Relaxed);
+            self.ship(shared, Shipment::Forced);
+        }
+    }
+
+    /// Takes what a chunk holds to the exporter while the tree goes on; the chunk gets a new number.
+    pub(crate) fn stream(self: &Arc<Self>, chunk: &mut Chunk) {
+        let mut shared = self.shared();
+        let number = shared.next_chunk();
+        drop(shared);
+        self.streamed.store(true, Relaxed);
+        let base = index_of(chunk.base);
+        let open = chunk.records.iter().enumerate().filter(|(_, record)| record.end == 0);
+        chunk.sent_open.extend(open.map(|(offset, record)| (base | offset as Index, record.parent)));
+        let mut part = self.core.pool_take();
+        part.tree = Some(Arc::clone(self));
+        part.base = std::mem::replace(&mut chunk.base, self.key(number));
+        std::mem::swap(&mut part.records, &mut chunk.records);
+        std::mem::swap(&mut part.notes, &mut chunk.notes);
+        std::mem::swap(&mut part.ends, &mut chunk.ends);
+        part.bytes = std::mem::take(&mut chunk.bytes);
+        part.shipment = Shipment::Part;
+        chunk.look_at = self.core.settings.stream_at;
+        chunk.disordered = false;
+        self.core.send(part);
+    }
+
+    /// Ends an entity whose tree is not current on this thread: a future was dropped elsewhere.
+    pub(crate) fn end_from_afar(self: &Arc<Self>, key: Key, clock: &Clock, flags: u32) {
+        if key < FIRST {
+            return;
+        }
+        let end = clock.ticks();
+        let mut shared = self.shared();
+        let held = shared.parked.iter_mut().find_map(|chunk| chunk.record_mut(key));
+        match held {
+            Some(record) if record.end != 0 => return,
+            Some(record) => {
+                record.end = end;
+                record.flags |= flags;
+            }
+            None => {
+                if shared.late_ends.len() >= LATE_LIMIT {
+                    self.core.counts.late_facts.fetch_add(1, Relaxed);
+                } else {
+                    shared.late_ends.push(End { index: index_of(key), end, flags });
+                }
+            }
+        }
+        shared.open -= 1;
+        if shared.settled() {
+            self.ship_residue(shared);
+        }
+    }
+
+    /// Ships with the late ends in a chunk of their own where none is parked.
+    fn ship_residue(self: &Arc<Self>, mut shared: MutexGuard<'_, Shared>) {
+        if shared.parked.is_empty() {
+            let mut chunk = self.core.pool_take();
+            chunk.base = self.key(shared.next_chunk());
+            shared.parked.push(chunk);
+        }
+        self.ship(shared, Shipment::Whole);
+    }
+
+    /// Notes a fact of an entity whose tree is not current on this thread.
+    pub(crate) fn note_from_afar(self: &Arc<Self>, key: Key, fact: Fact) {
+        let mut shared = self.shared();
+        if shared.shipped || shared.late_notes.len() >= LATE_LIMIT {
+            self.core.counts.late_facts.fetch_add(1, Relaxed);
+            return;
+        }
+        let index = index_of(key);
+        if let Some(chunk) = shared.parked.iter_mut().find(|chunk| chunk.record(key).is_some()) {
+            if let Some(record) = chunk.record_mut(key) {
+                record.flags |= flag::FACTS;
+            }
+            chunk.notes.push(Note { index, fact });
+        } else {
+            shared.late_notes.push(Note { index, fact });
+        }
+    }
+}
+
+impl Chunk {
+    /// The key that stands for "current" where this chunk was just attached for `key`.
+    pub(crate) fn current_for(&self, key: Key) -> Key {
+        match &self.tree {
+            Some(tree) if tree.sampled => key,
+            Some(_) => UNSAMPLED,
+            None => NONE,
+        }
+    }
+}
+
+/// Segments that have ended while children were open: the exporter sends them after a while.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    trees: Mutex<Vec<(Instant, Arc<Tree>)>>,
+}
+
+/// Trees watched at once; the oldest of more is sent at once.
+const UNSETTLED_LIMIT: usize = 4096;
+
+impl Unsettled {
+    fn watch(&self, tree: Arc<Tree>) {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        trees.push((Instant::now(), tree));
+        let oldest = if trees.len() > UNSETTLED_LIMIT { Some(trees.swap_remove(0).1) } else { None };
+        drop(trees);
+        if let Some(tree) = oldest {
+            tree.force();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Sends each tree that has waited `patience`, and forgets those that have settled.
+    pub(crate) fn sweep(&self, patience: std::time::Duration) {
+        let mut due = Vec::new();
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).retain(|(since, tree)| {
+            if tree.shared().shipped {
+                return false;
+            }
+            if since.elapsed() >= patience {
+                due.push(Arc::clone(tree));
+                return false;
+            }
+            true
+        });
+        for tree in due {
+            tree.force();
+        }
+    }
+}
