@@ -12,8 +12,9 @@ use xray_runtime::{CapturedEntity, FutureExt, Recorder, xray_capture};
 /// Has neither of the three traits.
 struct Bare;
 
-/// Has `Debug` alone.
+/// Has `Debug` alone, which reads the field.
 #[derive(Debug)]
+#[expect(dead_code)]
 struct OnlyDebug(u8);
 
 /// Has `Display` alone.

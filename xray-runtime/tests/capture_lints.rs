@@ -1,10 +1,47 @@
 //! Code of the expansion shows no lint, whatever the user's crate denies.
-#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, unused_results, trivial_casts, unused_lifetimes)]
-#![deny(single_use_lifetimes, let_underscore_drop, unit_bindings, non_ascii_idents, elided_lifetimes_in_paths)]
-#![deny(unused_braces, unused_parens, unreachable_code, unused_assignments, dead_code, unused_must_use, keyword_idents)]
-#![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::redundant_closure_call, clippy::items_after_statements)]
-#![deny(clippy::used_underscore_binding, clippy::needless_pass_by_value, clippy::let_unit_value, clippy::large_futures)]
-#![deny(clippy::ignored_unit_patterns, clippy::semicolon_if_nothing_returned, clippy::needless_borrows_for_generic_args)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    unused_results,
+    trivial_casts,
+    unused_lifetimes
+)]
+#![deny(
+    single_use_lifetimes,
+    let_underscore_drop,
+    unit_bindings,
+    non_ascii_idents,
+    elided_lifetimes_in_paths
+)]
+#![deny(
+    unused_braces,
+    unused_parens,
+    unreachable_code,
+    unused_assignments,
+    dead_code,
+    unused_must_use,
+    keyword_idents
+)]
+#![deny(
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::redundant_closure_call,
+    clippy::items_after_statements
+)]
+#![deny(
+    clippy::used_underscore_binding,
+    clippy::needless_pass_by_value,
+    clippy::let_unit_value,
+    clippy::large_futures
+)]
+#![deny(
+    clippy::ignored_unit_patterns,
+    clippy::semicolon_if_nothing_returned,
+    clippy::needless_borrows_for_generic_args
+)]
 #![deny(clippy::shadow_unrelated, clippy::shadow_reuse)]
 
 use std::error::Error;

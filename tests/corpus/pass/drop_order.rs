@@ -4,8 +4,9 @@ struct D(char);
 impl Drop for D { fn drop(&mut self) { LOG.with_borrow_mut(|log| log.push(self.0)); } }
 impl D { fn get(&self) -> Result<u8, String> { Ok(self.0 as u8) } }
 fn order() -> String { LOG.take() }
+fn end<T>(_: T) {}
 mod plain {
-    use super::D;
+    use super::*;
     pub fn unit(a: D, b: D) { let _l = D('l'); let _ = (&a, &b); }
     pub fn sync(a: D, b: D, c: D) -> Result<u8, String> { let _l = D('l'); let _ = &b; if a.0 == 'x' { return Err("x".into()); } Ok(c.0 as u8) }
     pub fn tail(a: D) -> Result<u8, String> { let l = D('l'); D(l.0.to_ascii_uppercase()).get().map(|n| n + a.0 as u8) }
@@ -16,7 +17,7 @@ mod plain {
     pub async fn patterns((a, b): (D, D), c: D) { let _ = (&a, &b, &c); }
 }
 mod captured {
-    use super::D;
+    use super::*;
     #[instrument_me]
     pub fn unit(a: D, b: D) { let _l = D('l'); let _ = (&a, &b); }
     #[instrument_me]
@@ -36,9 +37,9 @@ mod captured {
 }
 macro_rules! same {
     ($name:ident($($arg:literal),*) $($wait:tt)*) => {{
-        drop(plain::$name($(D($arg)),*) $($wait)*);
+        end(plain::$name($(D($arg)),*) $($wait)*);
         let wanted = order();
-        drop(captured::$name($(D($arg)),*) $($wait)*);
+        end(captured::$name($(D($arg)),*) $($wait)*);
         assert_eq!(order(), wanted, stringify!($name));
         assert!(!wanted.is_empty());
     }};
