@@ -17,12 +17,16 @@ mod naming;
 mod panic;
 mod record;
 mod recorder;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod sampling;
 mod scope;
 mod segment;
 #[cfg(feature = "tokio")]
 mod spawn;
 mod subsegment;
+#[cfg(feature = "tower")]
+mod tower;
 mod trace_header;
 mod trace_id;
 mod tree;
@@ -58,6 +62,8 @@ pub use recorder::{
     BuildError, ContextMissing, Entered, Flushed, InstallError, Recorder, RecorderBuilder, RecorderGuard,
     Stats,
 };
+#[cfg(feature = "reqwest")]
+pub use reqwest::XRayMiddleware;
 pub use sampling::{
     AllSampler, InvalidSamplingRules, LocalSampler, NoneSampler, Sampler, SamplingDecision, SamplingRequest,
     SamplingRulesFileError,
@@ -66,6 +72,8 @@ pub use segment::{Segment, SegmentBuilder, begin_segment, in_segment};
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};
 pub use subsegment::{Subsegment, begin_subsegment, in_subsegment};
+#[cfg(feature = "tower")]
+pub use tower::{XRayBody, XRayLayer, XRayResponseFuture, XRayService};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};
 pub use trace_id::{EntityId, InvalidEntityId, InvalidTraceId, TraceId};
 pub use xray_macros::xray_capture;
