@@ -5,37 +5,42 @@
 //! "nothing" ([`NONE`]) or "not sampled" ([`UNSAMPLED`]).
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::note::{Noted, STREAM_BYTES};
 use crate::record::{
-    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, Note, Record, flag, index_of,
-    same_tree, sibling_key,
+    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Note, Record, UNSAMPLED,
+    flag, index_of, same_tree, sibling_key,
 };
 use crate::recorder::missing;
 use crate::tree::Tree;
 
-/// Estimated bytes of a tree's notes from which an end streams what is closed (section 13 of the client's spec).
-const STREAM_BYTES: usize = 60_000;
-
-/// Bytes of notes that one chunk may gather; what comes after is dropped and counted.
-const NOTES_LIMIT: usize = 4 << 20;
-
-/// Notes at which the superseded ones (same entity, same kind, same key) are thrown out.
-const COMPACT_AT: usize = 4096;
-
 struct Context {
     current: Cell<Key>,
-    /// The chunk of the tree that is current; others wait below it. No destructor: a thread-local with one costs a test
-    /// of its state at each access. A chunk left here at the end of a thread is one whose guard was forgotten.
-    top: RefCell<ManuallyDrop<Option<Box<Chunk>>>>,
+    /// The chunk of the tree that is current; others wait below it. It is taken out while it is used, so that whoever
+    /// comes here meanwhile finds nothing. No destructor: a thread-local with one costs a test of its state at each access. A chunk
+    /// left here at the end of a thread is one whose guard was forgotten.
+    top: Cell<ManuallyDrop<Option<Box<Chunk>>>>,
+}
+
+impl Context {
+    #[inline(always)]
+    fn take(&self) -> ManuallyDrop<Option<Box<Chunk>>> {
+        self.top.replace(ManuallyDrop::new(None))
+    }
+
+    #[inline(always)]
+    fn put(&self, top: ManuallyDrop<Option<Box<Chunk>>>) {
+        self.top.set(top);
+    }
 }
 
 thread_local! {
     static CONTEXT: Context =
-        const { Context { current: Cell::new(NONE), top: RefCell::new(ManuallyDrop::new(None)) } };
+        const { Context { current: Cell::new(NONE), top: Cell::new(ManuallyDrop::new(None)) } };
 }
 
 /// What is current on this thread.
@@ -54,36 +59,87 @@ pub(crate) fn set_current(key: Key) {
 #[inline]
 pub(crate) fn begin(name: &'static str) -> Key {
     let parent = current();
-    if parent < FIRST {
-        if parent == NONE {
-            missing::noticed(name);
-        }
-        return parent;
+    if parent >= FIRST {
+        return begin_recorded(parent, name);
     }
-    begin_recorded(parent, name)
+    if parent == NONE {
+        notice(name);
+    }
+    parent
 }
 
+/// No segment is current. Once the recorder's strategy was asked the thread is marked, so that it is not asked for each call.
+#[cold]
+#[inline(never)]
+fn notice(name: &str) {
+    if missing::notice(name) {
+        set_current(NOTICED);
+    }
+}
+
+/// The usual case calls nothing, so that no register needs saving.
 #[inline(never)]
 fn begin_recorded(parent: Key, name: &'static str) -> Key {
     CONTEXT.with(|context| {
-        let Ok(mut top) = context.top.try_borrow_mut() else { return NONE };
-        let Some(chunk) = top.as_mut() else { return NONE };
-        if chunk.records.len() == chunk.records.capacity() && chunk.records.len() >= CHUNK_LIMIT / 2 {
-            renew(chunk);
+        let mut top = context.take();
+        if let Some(chunk) = &mut *top {
+            let start = chunk.clock.ticks();
+            let offset = chunk.records.len();
+            if offset < chunk.records.capacity() {
+                chunk.records.push(Record { name, start, end: 0, parent: index_of(parent), flags: 0 });
+                chunk.open += 1;
+                let key = chunk.base | offset as Key;
+                context.current.set(key);
+                context.put(top);
+                return key;
+            }
         }
-        let offset = chunk.records.len() as Key;
-        chunk.records.push(Record {
-            name,
-            start: chunk.clock.ticks(),
-            end: 0,
-            parent: index_of(parent),
-            flags: 0,
-        });
-        chunk.open += 1;
-        let key = chunk.base | offset;
-        context.current.set(key);
-        key
+        context.put(top);
+        begin_with_room(parent, name)
     })
+}
+
+/// The chunk is full: makes it larger, or, where so many are open that no end could stream, sends what is there.
+#[cold]
+#[inline(never)]
+fn begin_with_room(parent: Key, name: &'static str) -> Key {
+    let ready = with_top(|chunk| {
+        if chunk.records.len() < CHUNK_LIMIT / 2 {
+            chunk.records.reserve(chunk.records.len().max(64));
+        } else if let Some(tree) = chunk.tree.clone() {
+            tree.stream(chunk);
+        }
+        chunk.records.len() < CHUNK_LIMIT
+    });
+    if ready == Some(true) { begin_recorded(parent, name) } else { NONE }
+}
+
+/// As [`end`], where a call is one too many.
+#[inline(always)]
+pub(crate) fn end_here(key: Key, flags: u32) {
+    CONTEXT.with(|context| {
+        let mut top = context.take();
+        if let Some(chunk) = &mut *top {
+            let ticks = chunk.clock.ticks();
+            if let Some(offset) = usize::try_from(key ^ chunk.base).ok()
+                && let Some(record) = chunk.records.get_mut(offset)
+                && record.end == 0
+                && context.current.get() == key
+            {
+                record.end = ticks;
+                record.flags |= flags;
+                let parent = record.parent;
+                chunk.open -= 1;
+                context.current.set(sibling_key(key, parent));
+                if chunk.records.len() < chunk.look_at {
+                    context.put(top);
+                    return;
+                }
+            }
+        }
+        context.put(top);
+        end_with_care(key, flags);
+    });
 }
 
 /// As [`begin`], for a name that was made at run time.
@@ -103,40 +159,40 @@ pub(crate) fn begin_named(name: Cow<'static, str>) -> Key {
 /// Ends an entity; what was current before it began is current again.
 #[inline(never)]
 pub(crate) fn end(key: Key, flags: u32) {
-    if key < FIRST {
-        return;
+    if key >= FIRST {
+        end_here(key, flags);
     }
+}
+
+/// It was ended and it is time to look whether something should be streamed; or it is not what is current, has ended
+/// before, or is of another chunk or tree.
+#[cold]
+#[inline(never)]
+fn end_with_care(key: Key, flags: u32) {
     CONTEXT.with(|context| {
-        let Ok(mut top) = context.top.try_borrow_mut() else { return };
-        let Some(chunk) = top.as_mut() else { return };
-        if let Some(offset) = usize::try_from(key ^ chunk.base).ok()
-            && let Some(record) = chunk.records.get_mut(offset)
-            && record.end == 0
-        {
-            record.end = chunk.clock.ticks();
-            record.flags |= flags;
-            let parent = record.parent;
-            chunk.open -= 1;
-            let in_order = context.current.get() == key;
-            if in_order {
-                context.current.set(sibling_key(key, parent));
-            }
-            if !in_order || chunk.records.len() >= chunk.look_at {
-                end_with_care(context, chunk, key, parent, in_order);
-            }
-        } else {
-            end_elsewhere(context, chunk, key, flags);
+        let mut top = context.take();
+        if let Some(chunk) = &mut *top {
+            end_in(context, chunk, key, flags);
         }
+        context.put(top);
     });
 }
 
-/// Order was lost, or it is time to look whether something should be streamed.
-#[cold]
-#[inline(never)]
-fn end_with_care(context: &Context, chunk: &mut Box<Chunk>, key: Key, parent: Index, in_order: bool) {
-    if !in_order {
-        chunk.disordered = true;
-        restore(context, chunk, key, parent);
+fn end_in(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32) {
+    let ticks = chunk.clock.ticks();
+    // What ended in the fast path is no longer current: its parent is, or stands above that.
+    let ended_already = chunk.record(key).is_some_and(|record| record.end != 0);
+    match chunk.record_mut(key) {
+        Some(record) if !ended_already => {
+            record.end = ticks;
+            record.flags |= flags;
+            let parent = record.parent;
+            chunk.open -= 1;
+            chunk.disordered |= context.current.get() != key;
+            restore(context, chunk, key, parent);
+        }
+        Some(_) => {}
+        None => return end_elsewhere(context, chunk, key, flags),
     }
     if chunk.disordered {
         // What is current now may have ended before this did.
@@ -177,21 +233,10 @@ fn stream_if_due(chunk: &mut Box<Chunk>) {
     }
 }
 
-/// Room for more records: many are open, so that nothing could be streamed at an end.
-#[cold]
-#[inline(never)]
-fn renew(chunk: &mut Box<Chunk>) {
-    if let Some(tree) = chunk.tree.clone() {
-        tree.stream(chunk);
-    }
-}
-
 /// The record is of another chunk of this tree, or of another tree.
-#[cold]
-#[inline(never)]
 fn end_elsewhere(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32) {
-    if !same_tree(key, chunk.base) || chunk.record(key).is_some() {
-        // Not reachable from here, or ended twice.
+    if !same_tree(key, chunk.base) {
+        // Not reachable from here.
         if let Some(tree) = &chunk.tree {
             tree.core.counts.after_end.fetch_add(1, Relaxed);
         }
@@ -222,11 +267,14 @@ pub(crate) fn note_or(key: Key, fact: Fact, elsewhere: impl FnOnce(Fact)) {
     }
     let mut fact = Some(fact);
     CONTEXT.with(|context| {
-        let Ok(mut top) = context.top.try_borrow_mut() else { return };
-        let Some(chunk) = top.as_mut().filter(|chunk| same_tree(key, chunk.base)) else { return };
-        if let Some(fact) = fact.take() {
+        let mut top = context.take();
+        if let Some(chunk) = &mut *top
+            && same_tree(key, chunk.base)
+            && let Some(fact) = fact.take()
+        {
             note_in(chunk, key, fact);
         }
+        context.put(top);
     });
     if let Some(fact) = fact {
         elsewhere(fact);
@@ -234,108 +282,73 @@ pub(crate) fn note_or(key: Key, fact: Fact, elsewhere: impl FnOnce(Fact)) {
 }
 
 fn note_in(chunk: &mut Chunk, key: Key, fact: Fact) {
-    let bytes = fact.estimate();
-    let count = |counter: fn(&crate::recorder::Counts) -> &std::sync::atomic::AtomicU64| {
-        if let Some(tree) = &chunk.tree {
-            counter(&tree.core.counts).fetch_add(1, Relaxed);
-        }
-    };
-    if let Some(record) = chunk.record(key) {
-        if record.end != 0 {
-            return count(|counts| &counts.after_end);
-        }
+    let noted = chunk.note(key, fact);
+    if noted == Noted::Kept {
+        return;
     }
-    if chunk.bytes + bytes > NOTES_LIMIT {
-        return count(|counts| &counts.late_facts);
+    if let Some(tree) = &chunk.tree {
+        let counts = &tree.core.counts;
+        let counter = if noted == Noted::Ended { &counts.after_end } else { &counts.late_facts };
+        counter.fetch_add(1, Relaxed);
     }
-    if let Some(record) = chunk.record_mut(key) {
-        match fact {
-            Fact::Flags(flags) => {
-                record.flags |= flags;
-                return;
-            }
-            _ => record.flags |= flag::FACTS,
-        }
-    }
-    chunk.bytes += bytes;
-    if chunk.bytes > STREAM_BYTES {
-        chunk.look_at = 0;
-    }
-    chunk.notes.push(Note { index: index_of(key), fact });
-    if chunk.notes.len() % COMPACT_AT == 0 {
-        compact(chunk);
-    }
-}
-
-/// Throws out notes that a later one replaces: a counter kept as an annotation must not fill the memory.
-#[cold]
-fn compact(chunk: &mut Chunk) {
-    let mut seen = std::collections::HashSet::new();
-    let mut bytes = 0;
-    let mut kept: Vec<Note> = Vec::with_capacity(chunk.notes.len());
-    for note in std::mem::take(&mut chunk.notes).into_iter().rev() {
-        let replaced = match &note.fact {
-            Fact::Annotation(key, _) => !seen.insert((note.index, 'a', "".to_owned(), key.to_string())),
-            Fact::Metadata(entry) => {
-                !seen.insert((note.index, 'm', entry.namespace.to_string(), entry.key.to_string()))
-            }
-            Fact::User(_) => !seen.insert((note.index, 'u', String::new(), String::new())),
-            Fact::Request(_) => !seen.insert((note.index, 'q', String::new(), String::new())),
-            Fact::Response(_) => !seen.insert((note.index, 'p', String::new(), String::new())),
-            _ => false,
-        };
-        if !replaced {
-            bytes += note.fact.estimate();
-            kept.push(note);
-        }
-    }
-    kept.reverse();
-    chunk.notes = kept;
-    chunk.bytes = bytes;
 }
 
 /// Puts a chunk on top and makes `key` current.
 pub(crate) fn push(mut chunk: Box<Chunk>, key: Key) {
     CONTEXT.with(|context| {
         chunk.outer = context.current.replace(key);
-        // Nothing of the user's runs while it is borrowed, so that this does not fail.
-        let Ok(mut top) = context.top.try_borrow_mut() else { return };
-        chunk.below = top.take();
-        **top = Some(chunk);
+        let mut below = context.take();
+        chunk.below = below.take();
+        context.put(ManuallyDrop::new(Some(chunk)));
     });
 }
 
 /// Takes the chunk of `base`'s tree off and restores what was current before it. It is on top but where guards ended out of order.
 pub(crate) fn pop(base: impl Fn(&Chunk) -> bool) -> Option<Box<Chunk>> {
     CONTEXT.with(|context| {
-        let mut top = context.top.try_borrow_mut().ok()?;
-        let slot: &mut Option<Box<Chunk>> = &mut top;
-        if slot.as_ref().is_some_and(|chunk| base(chunk)) {
-            let mut chunk = slot.take()?;
-            *slot = chunk.below.take();
-            context.current.set(chunk.outer);
-            return Some(chunk);
-        }
-        // Found below: those above keep their order, and the one above inherits what was current before.
-        let mut at = slot.as_mut()?;
-        while !base(at.below.as_ref()?) {
-            at = at.below.as_mut()?;
-        }
-        let mut chunk = at.below.take()?;
-        at.below = chunk.below.take();
-        at.outer = chunk.outer;
-        Some(chunk)
+        let mut top = context.take();
+        let found = pop_from(context, &mut top, base);
+        context.put(top);
+        found
     })
+}
+
+fn pop_from(
+    context: &Context,
+    slot: &mut Option<Box<Chunk>>,
+    base: impl Fn(&Chunk) -> bool,
+) -> Option<Box<Chunk>> {
+    if slot.as_ref().is_some_and(|chunk| base(chunk)) {
+        let mut chunk = slot.take()?;
+        *slot = chunk.below.take();
+        // With a segment gone, a call outside of one is worth a look again.
+        context.current.set(if chunk.outer == NOTICED { NONE } else { chunk.outer });
+        return Some(chunk);
+    }
+    // Found below: those above keep their order, and the one above inherits what was current before.
+    let mut at = slot.as_mut()?;
+    while !base(at.below.as_ref()?) {
+        at = at.below.as_mut()?;
+    }
+    let mut chunk = at.below.take()?;
+    at.below = chunk.below.take();
+    at.outer = chunk.outer;
+    Some(chunk)
 }
 
 /// Reads the chunk that is on top.
 pub(crate) fn with_top<R>(read: impl FnOnce(&mut Chunk) -> R) -> Option<R> {
-    CONTEXT.with(|context| context.top.try_borrow_mut().ok()?.as_mut().map(|chunk| read(chunk)))
+    CONTEXT.with(|context| {
+        let mut top = context.take();
+        let answer = top.as_mut().map(|chunk| read(chunk));
+        context.put(top);
+        answer
+    })
 }
 
 /// The tree that is current here, sampled or not.
 pub(crate) fn current_tree() -> Option<Arc<Tree>> {
-    if current() == NONE { None } else { with_top(|chunk| chunk.tree.clone()).flatten() }
+    if current() < UNSAMPLED { None } else { with_top(|chunk| chunk.tree.clone()).flatten() }
 }
 
 /// The chunk of the tree of `key`, where it is on top.

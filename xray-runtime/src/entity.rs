@@ -13,7 +13,7 @@ use crate::context;
 use crate::error::{self, ErrorClass};
 use crate::exception::Cause;
 use crate::http::{HttpRequest, HttpResponse, StatusFlags};
-use crate::record::{FIRST, Fact, Key, Metadata, NONE, flag, index_of};
+use crate::record::{FIRST, Fact, Key, Metadata, UNSAMPLED, flag, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId};
@@ -108,7 +108,7 @@ impl Entity {
     fn find_tree(&self) -> Option<Arc<Tree>> {
         match &self.tree {
             Some(tree) => Some(Arc::clone(tree)),
-            None if self.key == NONE => None,
+            None if self.key < UNSAMPLED => None,
             None => context::current_tree(),
         }
     }

@@ -24,11 +24,14 @@ pub(crate) type Key = u64;
 /// Nothing is current on this thread.
 pub(crate) const NONE: Key = 0;
 
-/// A segment is current, but it is not sampled: nothing is recorded, its trace id still propagates.
-pub(crate) const UNSAMPLED: Key = 1;
+/// Nothing is current on this thread, and that was noticed: the warning about it is not considered again.
+pub(crate) const NOTICED: Key = 1;
 
-/// The first key of a real entity; what is below stands for "do not record".
-pub(crate) const FIRST: Key = 1 << 32;
+/// A segment is current, but it is not sampled: nothing is recorded, its trace id still propagates.
+pub(crate) const UNSAMPLED: Key = 2;
+
+/// The first key of a real entity; what is below stands for "do not record". The sign bit, so that one test tells.
+pub(crate) const FIRST: Key = 1 << 63;
 
 /// How many records a chunk can number.
 pub(crate) const CHUNK_LIMIT: usize = 1 << 16;
@@ -149,6 +152,8 @@ pub(crate) struct Chunk {
     /// Estimated bytes of the notes once they are JSON.
     pub(crate) bytes: usize,
     pub(crate) notes: Vec<Note>,
+    /// Notes that were left when those replaced were thrown out last.
+    pub(crate) kept: usize,
     pub(crate) ends: Vec<End>,
     /// Records that went to the exporter open, and their parents: an end must know what is current after it.
     pub(crate) sent_open: Vec<(Index, Index)>,
@@ -210,6 +215,7 @@ impl Chunk {
             look_at: usize::MAX,
             bytes: 0,
             notes: Vec::new(),
+            kept: 0,
             ends: Vec::new(),
             sent_open: Vec::new(),
             last_error: None,
@@ -231,6 +237,7 @@ impl Chunk {
         self.bytes = 0;
         self.notes.clear();
         self.notes.shrink_to(1024);
+        self.kept = 0;
         self.ends.clear();
         self.ends.shrink_to(1024);
         self.sent_open.clear();

@@ -1,6 +1,7 @@
 //! An entity that lives as long as a future: current while the future is polled, off the thread between polls.
 
 use std::borrow::Cow;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -11,9 +12,10 @@ use crate::recorder::Core;
 use crate::segment::SegmentBuilder;
 use crate::tree::Tree;
 
-/// The scope of a future.
+/// The scope of a future. Its state is dropped by hand, in [`Scope::cancel`]: most scopes end with nothing to drop, and
+/// the glue of an enum costs 28 instructions to find that out.
 #[derive(Debug)]
-pub(crate) struct Scope(State);
+pub(crate) struct Scope(ManuallyDrop<State>);
 
 #[derive(Debug)]
 enum State {
@@ -77,6 +79,26 @@ impl Root {
         self.close_with(0);
     }
 
+    /// Ends the segment of `key` that is attached to this thread; of those that are not sampled, the one on top.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn close_attached(key: Key) {
+        if key >= FIRST {
+            context::end(key, 0);
+        }
+        let chunk = context::pop(|chunk| {
+            chunk
+                .tree
+                .as_ref()
+                .is_some_and(|tree| if key >= FIRST { tree.key(0) == key } else { !tree.sampled })
+        });
+        if let Some(mut chunk) = chunk
+            && let Some(tree) = chunk.tree.take()
+        {
+            tree.detach(chunk, true);
+        }
+    }
+
     pub(crate) fn close_with(&mut self, flags: u32) {
         self.resume();
         if self.key >= FIRST {
@@ -90,45 +112,56 @@ impl Root {
 }
 
 impl Scope {
+    #[inline(always)]
+    const fn of(state: State) -> Self {
+        Self(ManuallyDrop::new(state))
+    }
+
+    /// For a state before it that has nothing to drop.
+    #[inline(always)]
+    fn set(&mut self, state: State) {
+        self.0 = ManuallyDrop::new(state);
+    }
+
     #[inline]
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self(State::New(name))
+        Self::of(State::New(name))
     }
 
     pub(crate) fn here(name: &'static str) -> Self {
         let parent = context::current();
         if parent < FIRST {
-            return Self(State::New(name));
+            return Self::of(State::New(name));
         }
-        Self(State::Here(name, parent, context::current_tree()))
+        Self::of(State::Here(name, parent, context::current_tree()))
     }
 
     pub(crate) fn late(late: Late) -> Self {
-        Self(State::Late(Box::new(late)))
+        Self::of(State::Late(Box::new(late)))
     }
 
     /// For an entity that has begun and was taken off the thread.
     pub(crate) fn begun(key: Key, root: Option<Box<Root>>) -> Self {
         match root {
-            Some(root) => Self(State::Root(root)),
-            None if key < FIRST => Self(State::Off),
-            None => Self(State::Child { key, current: key, tree: context::current_tree() }),
+            Some(root) => Self::of(State::Root(root)),
+            None if key < FIRST => Self::of(State::Off),
+            None => Self::of(State::Child { key, current: key, tree: context::current_tree() }),
         }
     }
 
     pub(crate) fn off() -> Self {
-        Self(State::Off)
+        Self::of(State::Off)
     }
 
     pub(crate) fn root(root: Root) -> Self {
-        Self(State::Root(Box::new(root)))
+        Self::of(State::Root(Box::new(root)))
     }
 
     /// What is current here goes with the future.
     pub(crate) fn carried() -> Self {
         match context::current_tree() {
-            Some(tree) => Self(State::Carried { current: context::current(), tree }),
-            None => Self(State::Off),
+            Some(tree) => Self::of(State::Carried { current: context::current(), tree }),
+            None => Self::of(State::Off),
         }
     }
 
@@ -136,15 +169,15 @@ impl Scope {
     #[inline]
     pub(crate) fn enter(&mut self) -> Entered<'_> {
         let outer = context::current();
-        match &self.0 {
+        match &*self.0 {
             State::Off => Entered { scope: self, outer, on: On::Nothing },
             State::New(name) => {
                 let key = context::begin(name);
                 if key < FIRST {
-                    self.0 = State::Off;
+                    self.set(State::Off);
                     return Entered { scope: self, outer, on: On::Nothing };
                 }
-                self.0 = State::Child { key, current: key, tree: None };
+                self.set(State::Child { key, current: key, tree: None });
                 Entered { scope: self, outer, on: On::Thread }
             }
             State::Child { key, current, .. } if same_tree(*key, outer) => {
@@ -157,7 +190,7 @@ impl Scope {
 
     #[inline(never)]
     fn enter_rarely(&mut self, outer: Key) -> Entered<'_> {
-        let on = match &mut self.0 {
+        let on = match &mut *self.0 {
             State::Here(name, parent, tree) => {
                 let (name, parent) = (*name, *parent);
                 // Below the parent, wherever this is polled.
@@ -172,7 +205,7 @@ impl Scope {
                     }
                 };
                 let key = context::begin(name);
-                self.0 = State::Child { key, current: key, tree: None };
+                *self.0 = State::Child { key, current: key, tree: None };
                 if attached { On::Attached } else { On::Thread }
             }
             State::Late(late) => {
@@ -190,7 +223,7 @@ impl Scope {
                     Some(state) => (state, On::Thread),
                     None => (State::Off, On::Nothing),
                 };
-                self.0 = state;
+                *self.0 = state;
                 on
             }
             State::Child { current, tree: Some(tree), .. } => {
@@ -264,7 +297,7 @@ impl Entered<'_> {
             return;
         }
         if on == On::Thread
-            && let State::Child { current, tree, .. } = &mut self.scope.0
+            && let State::Child { current, tree, .. } = &mut *self.scope.0
         {
             *current = context::current();
             if tree.is_none() {
@@ -278,7 +311,7 @@ impl Entered<'_> {
 
     #[inline(never)]
     fn suspend_rarely(&mut self, on: On) {
-        match &mut self.scope.0 {
+        match &mut *self.scope.0 {
             State::Child { current, tree, .. } => {
                 *current = context::current();
                 if tree.is_none() {
@@ -306,11 +339,12 @@ impl Entered<'_> {
     pub(crate) fn finish(mut self) {
         let on = std::mem::replace(&mut self.on, On::Nothing);
         if on == On::Thread
-            && let State::Child { key, .. } = &self.scope.0
+            && let State::Child { key, tree, .. } = &mut *self.scope.0
         {
             context::end(*key, 0);
             context::set_current(self.outer);
-            self.scope.0 = State::Off;
+            drop(tree.take());
+            self.scope.set(State::Off);
             return;
         }
         if on != On::Nothing {
@@ -320,7 +354,7 @@ impl Entered<'_> {
 
     #[inline(never)]
     fn finish_rarely(&mut self, on: On, flags: u32) {
-        match std::mem::replace(&mut self.scope.0, State::Off) {
+        match std::mem::replace(&mut *self.scope.0, State::Off) {
             State::Child { key, tree, .. } => {
                 context::end(key, flags);
                 if on == On::Attached {
@@ -346,7 +380,7 @@ impl Drop for Entered<'_> {
             return;
         }
         // A panic unwinds through the poll: the tree is current here, so the entity ends as any other does.
-        let key = match &self.scope.0 {
+        let key = match &*self.scope.0 {
             State::Child { key, .. } => *key,
             State::Root(root) => root.key,
             _ => NONE,
@@ -360,10 +394,10 @@ impl Drop for Entered<'_> {
 
 /// The future was dropped before it was done.
 impl Drop for Scope {
+    #[inline]
     fn drop(&mut self) {
-        match &self.0 {
-            State::New(_) | State::Off => {}
-            _ => self.cancel(),
+        if !matches!(*self.0, State::New(_) | State::Off) {
+            self.cancel();
         }
     }
 }
@@ -372,7 +406,7 @@ impl Scope {
     #[cold]
     #[inline(never)]
     fn cancel(&mut self) {
-        match std::mem::replace(&mut self.0, State::Off) {
+        match std::mem::replace(&mut *self.0, State::Off) {
             State::Child { key, tree, .. } => {
                 let current = context::current();
                 match tree {

@@ -36,7 +36,7 @@ pub struct Subsegment {
 /// Begins a subsegment of what is current and makes it current until the guard ends.
 pub fn begin_subsegment(name: impl Into<Cow<'static, str>>) -> Subsegment {
     let key = context::begin_named(name.into());
-    let tree = if key == crate::record::NONE { None } else { context::current_tree() };
+    let tree = context::current_tree();
     Subsegment { entity: Entity::new(key, tree) }
 }
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::clock::Clock;
+use crate::note::{NOTES_LIMIT, Noted};
 use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, flag, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId};
 
-/// Facts that may wait for a chunk that is out of reach; more are dropped and counted.
+/// Facts that may wait for a chunk that is out of reach: of more, ends go to the exporter, notes are dropped and counted.
 const LATE_LIMIT: usize = 4096;
 
 /// What the entities of one segment have in common.
@@ -55,6 +56,7 @@ struct Shared {
     shipped: bool,
     late_ends: Vec<End>,
     late_notes: Vec<Note>,
+    late_bytes: usize,
 }
 
 impl Shared {
@@ -90,11 +92,9 @@ impl Tree {
         incoming: Option<TraceHeader>,
         sampled: bool,
     ) -> Self {
-        static SERIAL: AtomicU32 = AtomicU32::new(1);
-        let mut serial = SERIAL.fetch_add(1, Relaxed);
-        if serial == 0 {
-            serial = SERIAL.fetch_add(1, Relaxed);
-        }
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        // The highest bit is that of `FIRST`.
+        let serial = SERIAL.fetch_add(1, Relaxed) | 1 << 31;
         let noop = !sampled && core.settings.noop_ids;
         Self {
             core,
@@ -115,6 +115,7 @@ impl Tree {
                 shipped: false,
                 late_ends: Vec::new(),
                 late_notes: Vec::new(),
+                late_bytes: 0,
             }),
         }
     }
@@ -192,6 +193,8 @@ impl Tree {
         } else if ended {
             drop(shared);
             self.core.unsettled.watch(Arc::clone(&self));
+            // Nothing was queued, so nothing else would make the thread look in time.
+            self.core.wake.notify(&self.core);
         }
     }
 
@@ -199,12 +202,25 @@ impl Tree {
     fn ship(self: &Arc<Self>, mut shared: MutexGuard<'_, Shared>, shipment: Shipment) {
         let mut parked = std::mem::take(&mut shared.parked);
         let (ends, notes) = (std::mem::take(&mut shared.late_ends), std::mem::take(&mut shared.late_notes));
-        if shared.shipped {
+        shared.late_bytes = 0;
+        if shared.shipped && parked.is_empty() && ends.is_empty() && notes.is_empty() {
+            return;
+        }
+        // Late notes are of records that do not know of them: not for the writer of one pass.
+        if shared.shipped || !notes.is_empty() {
             self.streamed.store(true, Relaxed);
         }
         shared.shipped = true;
+        // An empty one where all was streamed before: the exporter still waits for the word that the segment is over.
+        let mut first = match parked.pop() {
+            Some(chunk) => chunk,
+            None => {
+                let mut chunk = self.core.pool_take();
+                chunk.base = self.key(shared.next_chunk());
+                chunk
+            }
+        };
         drop(shared);
-        let Some(mut first) = parked.pop() else { return };
         // The chunk that was made first leads: in a tree of one thread it holds everything.
         for mut other in parked {
             if other.base < first.base {
@@ -233,6 +249,8 @@ impl Tree {
     pub(crate) fn stream(self: &Arc<Self>, chunk: &mut Chunk) {
         let mut shared = self.shared();
         let number = shared.next_chunk();
+        let (ends, notes) = (std::mem::take(&mut shared.late_ends), std::mem::take(&mut shared.late_notes));
+        shared.late_bytes = 0;
         drop(shared);
         self.streamed.store(true, Relaxed);
         let base = index_of(chunk.base);
@@ -244,6 +262,9 @@ impl Tree {
         std::mem::swap(&mut part.records, &mut chunk.records);
         std::mem::swap(&mut part.notes, &mut chunk.notes);
         std::mem::swap(&mut part.ends, &mut chunk.ends);
+        part.ends.extend(ends);
+        part.notes.extend(notes);
+        chunk.kept = 0;
         part.bytes = std::mem::take(&mut chunk.bytes);
         part.shipment = Shipment::Part;
         chunk.look_at = self.core.settings.stream_at;
@@ -265,28 +286,29 @@ impl Tree {
                 record.end = end;
                 record.flags |= flags;
             }
-            None => {
-                if shared.late_ends.len() >= LATE_LIMIT {
-                    self.core.counts.late_facts.fetch_add(1, Relaxed);
-                } else {
-                    shared.late_ends.push(End { index: index_of(key), end, flags });
-                }
-            }
+            None => shared.late_ends.push(End { index: index_of(key), end, flags }),
         }
         shared.open -= 1;
         if shared.settled() {
-            self.ship_residue(shared);
+            self.ship(shared, Shipment::Whole);
+        } else if shared.shipped {
+            self.ship(shared, Shipment::Part);
+        } else if shared.late_ends.len() >= LATE_LIMIT {
+            self.send_late(shared);
         }
     }
 
-    /// Ships with the late ends in a chunk of their own where none is parked.
-    fn ship_residue(self: &Arc<Self>, mut shared: MutexGuard<'_, Shared>) {
-        if shared.parked.is_empty() {
-            let mut chunk = self.core.pool_take();
-            chunk.base = self.key(shared.next_chunk());
-            shared.parked.push(chunk);
-        }
-        self.ship(shared, Shipment::Whole);
+    /// Hands the late ends to the exporter, which has their records or will get them.
+    #[cold]
+    fn send_late(self: &Arc<Self>, mut shared: MutexGuard<'_, Shared>) {
+        let mut part = self.core.pool_take();
+        part.base = self.key(shared.next_chunk());
+        part.ends.append(&mut shared.late_ends);
+        drop(shared);
+        self.streamed.store(true, Relaxed);
+        part.shipment = Shipment::Part;
+        part.tree = Some(Arc::clone(self));
+        self.core.send(part);
     }
 
     /// Notes a fact of an entity whose tree is not current on this thread.
@@ -298,13 +320,20 @@ impl Tree {
         }
         let index = index_of(key);
         if let Some(chunk) = shared.parked.iter_mut().find(|chunk| chunk.record(key).is_some()) {
-            if let Some(record) = chunk.record_mut(key) {
-                record.flags |= flag::FACTS;
+            match chunk.note(key, fact) {
+                Noted::Kept => {}
+                Noted::Ended => _ = self.core.counts.after_end.fetch_add(1, Relaxed),
+                Noted::Full => _ = self.core.counts.late_facts.fetch_add(1, Relaxed),
             }
-            chunk.notes.push(Note { index, fact });
-        } else {
-            shared.late_notes.push(Note { index, fact });
+            return;
         }
+        let bytes = fact.estimate();
+        if shared.late_bytes + bytes > NOTES_LIMIT {
+            self.core.counts.late_facts.fetch_add(1, Relaxed);
+            return;
+        }
+        shared.late_bytes += bytes;
+        shared.late_notes.push(Note { index, fact });
     }
 }
 
@@ -332,7 +361,7 @@ impl Unsettled {
     fn watch(&self, tree: Arc<Tree>) {
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         trees.push((Instant::now(), tree));
-        let oldest = if trees.len() > UNSETTLED_LIMIT { Some(trees.swap_remove(0).1) } else { None };
+        let oldest = if trees.len() > UNSETTLED_LIMIT { Some(trees.remove(0).1) } else { None };
         drop(trees);
         if let Some(tree) = oldest {
             tree.force();

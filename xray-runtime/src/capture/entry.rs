@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::Guard;
+use super::guard::UNSAMPLED_SEGMENT;
 use crate::context;
 use crate::entity::Entity;
-use crate::record::{FIRST, Key, NONE, flag};
+use crate::record::{FIRST, Key, NONE, UNSAMPLED, flag};
 use crate::scope::Root;
 use crate::segment::SegmentBuilder;
 
@@ -27,7 +28,7 @@ pub fn entry(name: impl Into<Cow<'static, str>>) -> Entry {
 
 /// Begins a segment where none is current, else a subsegment.
 pub fn segment(name: impl Into<Cow<'static, str>>) -> Entry {
-    if context::current() != NONE {
+    if context::current() >= UNSAMPLED {
         return entry(name);
     }
     let root = SegmentBuilder::current(Some(name.into())).and_then(SegmentBuilder::enter);
@@ -76,7 +77,14 @@ impl Entry {
     /// The guard of a function that is not `async`.
     pub fn enter(mut self) -> Guard {
         self.taken = true;
-        Guard::of(if self.root.is_some() { NONE } else { self.key }, self.root.take())
+        self.guard()
+    }
+
+    fn guard(&mut self) -> Guard {
+        match self.root.take() {
+            Some(root) if root.key < FIRST => Guard::of(UNSAMPLED_SEGMENT),
+            _ => Guard::of(self.key),
+        }
     }
 
     /// For a future: takes the entity off this thread until the future is polled.
@@ -95,8 +103,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.taken {
-            let root = self.root.take();
-            drop(Guard::of(if root.is_some() { NONE } else { self.key }, root));
+            drop(self.guard());
         }
     }
 }

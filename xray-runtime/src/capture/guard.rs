@@ -6,18 +6,20 @@ use std::thread::panicking;
 use crate::context;
 use crate::entity::Entity;
 use crate::error;
-use crate::record::{FIRST, Key};
+use crate::record::{FIRST, Key, UNSAMPLED, index_of};
 use crate::scope::Root;
 
-/// Ends the subsegment of a function, by its last statement or while a panic unwinds.
+/// Ends the subsegment of a function, by its last statement or while a panic unwinds. One word; below [`FIRST`] it ends
+/// nothing, and the record at offset 0 of a tree is a segment that `segment` opened.
 #[derive(Debug)]
 #[must_use = "the subsegment ends when this is dropped"]
 pub struct Guard {
     key: Key,
-    /// Where `segment` opened a segment. Boxed: the usual guard is small.
-    root: Option<Box<Root>>,
     not_send: PhantomData<*const ()>,
 }
+
+/// A guard that ends a segment which is not sampled: no key of an entity.
+pub(crate) const UNSAMPLED_SEGMENT: Key = UNSAMPLED + 1;
 
 /// Begins the subsegment of a function.
 #[inline]
@@ -26,48 +28,51 @@ pub fn enter(name: &'static str) -> Guard {
 }
 
 impl Guard {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(name: &'static str) -> Self {
-        Self::of(context::begin(name), None)
+        Self::of(context::begin(name))
     }
 
-    #[inline]
-    pub(crate) fn of(key: Key, root: Option<Box<Root>>) -> Self {
-        Self { key, root, not_send: PhantomData }
+    #[inline(always)]
+    pub(crate) fn of(key: Key) -> Self {
+        Self { key, not_send: PhantomData }
     }
 
-    /// The usual end: drop is then left to the unwinding.
-    #[inline]
-    pub(crate) fn end(mut self) {
-        self.finish();
+    /// The usual end of a function whose body is a closure: drop is then left to the unwinding.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        let key = self.key;
         std::mem::forget(self);
-    }
-
-    #[inline]
-    fn finish(&mut self) {
-        if self.key >= FIRST {
-            context::end(self.key, 0);
-        }
-        if self.root.is_some() {
-            self.close();
-        }
-    }
-
-    #[cold]
-    fn close(&mut self) {
-        if let Some(root) = self.root.take() {
-            root.close();
+        if key > UNSAMPLED {
+            end(key);
         }
     }
 }
 
 impl Drop for Guard {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if panicking() {
-            unwound(self.key);
+        if self.key > UNSAMPLED {
+            dropped(self.key);
         }
-        self.finish();
+    }
+}
+
+/// The end of a function whose body stands behind the guard, or of one that a panic unwinds.
+#[inline(never)]
+fn dropped(key: Key) {
+    if panicking() {
+        unwound(key);
+    }
+    end(key);
+}
+
+#[inline(always)]
+fn end(key: Key) {
+    if key >= FIRST && index_of(key) != 0 {
+        context::end_here(key, 0);
+    } else {
+        Root::close_attached(key);
     }
 }
 

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::ContextMissing;
 
-const QUIET: u8 = 0;
-const LOG: u8 = 1;
-const PANIC: u8 = 2;
+/// No recorder was installed yet.
+const UNSET: u8 = 0;
+/// Nothing is to be said, or it was said in this minute.
+const QUIET: u8 = 1;
+const LOG: u8 = 2;
+const PANIC: u8 = 3;
 
-/// What the installed recorder asks for. Nothing is noticed while it is quiet: a captured function that is called
-/// outside a segment then costs one load and a branch.
-static STRATEGY: AtomicU8 = AtomicU8::new(QUIET);
+/// What the installed recorder asks for.
+static STRATEGY: AtomicU8 = AtomicU8::new(UNSET);
 
 /// Warnings that were written.
 static NOTICED: AtomicU64 = AtomicU64::new(0);
@@ -22,22 +24,21 @@ const EVERY: Duration = Duration::from_secs(60);
 
 static LAST: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// A subsegment was asked for where there is no segment.
-#[inline]
-pub(crate) fn noticed(name: &str) {
-    let strategy = STRATEGY.load(Relaxed);
-    if strategy != QUIET {
-        tell(strategy, name);
+/// A subsegment was asked for where there is no segment. False where the next time is to be noticed again.
+pub(crate) fn notice(name: &str) -> bool {
+    match STRATEGY.load(Relaxed) {
+        UNSET => false,
+        LOG => {
+            warn(name);
+            true
+        }
+        // Asked for by the user, in so many words (RUNTIME_ERROR): to find what is not covered, in debug builds.
+        PANIC => panic!("no X-Ray segment is current where the subsegment `{name}` begins"),
+        _ => true,
     }
 }
 
-#[cold]
-#[inline(never)]
-fn tell(strategy: u8, name: &str) {
-    if strategy == PANIC {
-        // Asked for by the user, in so many words (RUNTIME_ERROR): to find what is not covered, in debug builds.
-        panic!("no X-Ray segment is current where the subsegment `{name}` begins");
-    }
+fn warn(name: &str) {
     STRATEGY.store(QUIET, Relaxed);
     NOTICED.fetch_add(1, Relaxed);
     *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
