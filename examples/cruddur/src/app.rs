@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use xray_runtime::{Recorder, XRayLayer};
 
 use crate::database::Database;
 use crate::downstream::Downstream;
@@ -19,7 +20,7 @@ pub(crate) struct AppState {
 }
 
 /// All routes of the back end.
-pub(crate) fn router(state: AppState) -> Router {
+pub(crate) fn router(state: AppState, recorder: &Recorder) -> Router {
     Router::new()
         .route("/api/health-check", get(health_check))
         .route("/api/activities/home", get(activities::home::data_home))
@@ -36,6 +37,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/api/busy", get(trouble::data_busy))
         .nest("/api/twins", twins::router())
         .fallback(not_found)
+        .layer(XRayLayer::with_recorder(recorder))
         .with_state(state)
 }
 

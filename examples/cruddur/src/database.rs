@@ -165,10 +165,9 @@ impl Database {
         Ok(self.with_replies(posts).await?.pop())
     }
 
-    /// Writes a post, or a reply and the count of replies of what it answers, and returns it as stored.
-    ///
-    /// Fails with [`sqlx::Error::RowNotFound`] where the author or the answered post does not exist.
-    pub(crate) async fn insert(&self, new: NewActivity<'_>) -> Result<Activity, sqlx::Error> {
+    /// Writes a post, or a reply and the count of replies of what it answers, and returns it as stored; `None`, and
+    /// nothing is written, where there is no such author or no such post to answer.
+    pub(crate) async fn insert(&self, new: NewActivity<'_>) -> Result<Option<Activity>, sqlx::Error> {
         let uuid = uuid::Uuid::new_v4().to_string();
         let mut transaction = self.pool.begin().await?;
         if let Some(answered) = new.reply_to {
@@ -178,7 +177,7 @@ impl Database {
                     .execute(&mut *transaction)
                     .await?;
             if updated.rows_affected() == 0 {
-                return Err(sqlx::Error::RowNotFound);
+                return Ok(None);
             }
         }
         let inserted = sqlx::query(
@@ -194,14 +193,14 @@ impl Database {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
-            return Err(sqlx::Error::RowNotFound);
+            return Ok(None);
         }
         let stored = sqlx::query_as(select_activities!("where activities.uuid = ?1"))
             .bind(&uuid)
             .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(stored)
+        Ok(Some(stored))
     }
 
     /// The conversations of `handle`, the most recent first.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Error};
+use xray_runtime::XRayMiddleware;
 
 use crate::database::Recommendation;
 
@@ -22,7 +23,10 @@ impl Downstream {
             .connect_timeout(Duration::from_secs(1))
             .timeout(Duration::from_secs(5))
             .build()?;
-        Ok(Self { client: ClientBuilder::new(client).build(), base: format!("http://{address}") })
+        Ok(Self {
+            client: ClientBuilder::new(client).with(XRayMiddleware::new()).build(),
+            base: format!("http://{address}"),
+        })
     }
 
     /// Whom `handle` should follow.

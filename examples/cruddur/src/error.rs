@@ -5,6 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use xray_runtime::ErrorClass;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,15 @@ impl ApiError {
         }
     }
 
+    /// How the trace counts it: the caller's mistakes are errors, ours are faults.
+    fn class(&self) -> ErrorClass {
+        match self.status() {
+            StatusCode::TOO_MANY_REQUESTS => ErrorClass::Throttle,
+            status if status.is_client_error() => ErrorClass::Error,
+            _ => ErrorClass::Fault,
+        }
+    }
+
     /// What the caller is told: of their own mistakes everything, of ours nothing that the trace does not know better.
     fn told(&self) -> String {
         match self {
@@ -73,6 +83,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        // An error that a captured function has recorded already becomes a reference to it.
+        xray_runtime::current().record_error_as(&self, self.class());
         let body = Json(json!({ "error": self.told() }));
         let mut response = (self.status(), body).into_response();
         if let Self::Busy { retry_after_seconds } = self {

@@ -16,8 +16,9 @@ mod recommendations;
 mod service;
 pub mod settings;
 mod start;
+pub mod statistics;
 mod traffic;
 mod trouble;
 mod twins;
 
-pub use start::{App, StartError, start};
+pub use start::{App, Destination, StartError, start};

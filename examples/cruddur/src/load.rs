@@ -1,5 +1,6 @@
 //! `--load CLIENTS SECONDS`: the app drives itself as hard as it can.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
@@ -27,6 +28,22 @@ impl Tally {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.answered + self.wrong + self.failed
+    }
+}
+
+/// One line.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        write!(
+            f,
+            "requests  {} in {seconds:.1} s ({:.0} a second): {} answered as meant, {} otherwise, {} not",
+            self.requests(),
+            self.requests() as f64 / seconds.max(f64::MIN_POSITIVE),
+            self.answered,
+            self.wrong,
+            self.failed,
+        )
     }
 }
 

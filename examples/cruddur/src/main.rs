@@ -7,11 +7,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use cruddur::settings::{Command, HELP, Load, Settings};
-use cruddur::{App, demo, load};
-use tokio::signal::unix::{SignalKind, signal};
+use cruddur::statistics::Details;
+use cruddur::{App, Destination, demo, load};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // The toolkit tells through `tracing` why nothing arrives; it should be seen.
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let done = match Command::parse(std::env::args_os().skip(1)) {
         Err(error) => return refuse(&error, 2),
         Ok(Command::Help) => {
@@ -27,55 +30,103 @@ async fn main() -> ExitCode {
 
 /// Serves until Ctrl-C.
 async fn serve(with_demo: bool) -> Result<ExitCode, Box<dyn Error>> {
-    let app = cruddur::start(Settings::from_env()?).await?;
+    let app =
+        cruddur::start(Settings::from_env()?, |daemon| daemon.print_waterfalls(std::io::stdout())).await?;
+    let mut interrupt = Interrupt::listen()?;
     say(invitation(&app));
     tokio::select! {
-        signalled = interrupted() => signalled?,
+        () = interrupt.came() => {}
         failed = demo::run(app.backend()), if with_demo => failed.map(drop)?,
     }
-    app.stop().await;
+    say(app.stop().await);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes load for a while, and tells what became of it.
 async fn drive(load: Load) -> Result<ExitCode, Box<dyn Error>> {
-    let app = cruddur::start(Settings::from_env()?).await?;
+    // Without a writer the daemon draws nothing: it counts.
+    let app = cruddur::start(Settings::from_env()?, |daemon| daemon).await?;
+    if !matches!(app.destination(), Destination::Here(_)) {
+        say(whereabouts(app.destination()));
+    }
     say(format_args!("{} clients for {} s ...", load.clients, load.duration.as_secs()));
     let tally = load::run(app.backend(), load).await?;
-    app.stop().await;
-    say(format_args!("{tally:?}"));
-    Ok(ExitCode::SUCCESS)
+    let statistics = app.stop().await;
+    say(tally);
+    say(Details(&statistics));
+    let all_well = tally.answered == tally.requests() && statistics.all_accounted_for();
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns on Ctrl-C, or when the process is told to end.
-async fn interrupted() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt,
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C, or another program's wish that this one ends.
+struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    /// From here on a signal no longer kills the process: it is waited for.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
+
+/// Where the traces are to be seen.
+fn whereabouts(destination: &Destination) -> String {
+    match destination {
+        Destination::Here(address) => {
+            format!("Traces go to the daemon in this process (UDP {address}), which draws them here.")
+        }
+        Destination::Taken(address) => {
+            format!(
+                "UDP {address} is taken: traces go to the program that listens there, and are not drawn here."
+            )
+        }
+        Destination::Configured(address) => {
+            format!("Traces go to the daemon at {address} (AWS_XRAY_DAEMON_ADDRESS).")
+        }
+        Destination::Nowhere => {
+            "Nothing is recorded: AWS_XRAY_SDK_ENABLED or AWS_XRAY_SDK_DISABLED says so.".to_owned()
+        }
+    }
+}
+
+/// What to try first, and what its trace shows.
+const TRIES: [(&str, &str); 8] = [
+    ("/api/activities/notifications", "a captured function, and metadata"),
+    ("/api/recommendations", "a trace across two services"),
+    ("/api/broken", "a fault, and why"),
+    ("/api/busy", "a throttled request"),
+    ("/api/activities/@nobody", "a mistake of the caller"),
+    ("/api/activities/@sam", "an argument as annotation"),
+    ("/api/activities/search?term=traces", "an argument as metadata"),
+    ("/api/activities/home", "the request alone"),
+];
 
 /// What to try.
 fn invitation(app: &App) -> String {
     let base = format!("http://{}", app.backend());
-    format!(
-        "\
-Cruddur listens on {base}; its recommendations service on http://{recommendations}
-
-Try, in another terminal (Ctrl-C ends):
-  curl -s {base}/api/activities/notifications     a captured function and metadata
-  curl -s {base}/api/activities/home
-  curl -s {base}/api/activities/@sam
-  curl -s '{base}/api/activities/search?term=traces'
-  curl -s {base}/api/activities -H 'content-type: application/json' -d '{{\"message\": \"Hello\"}}'
-  curl -s {base}/api/message_groups
-  curl -s {base}/api/recommendations              a trace across two services
-  curl -s {base}/api/broken                       a fault, and why
-  curl -s {base}/api/busy                         a throttled request
-",
-        recommendations = app.recommendations(),
-    )
+    let mut text = format!(
+        "Cruddur listens on {base}; its recommendations service on http://{}.\n{}\n\n\
+         Try, in another terminal (Ctrl-C here ends):\n",
+        app.recommendations(),
+        whereabouts(app.destination()),
+    );
+    for (path, shows) in TRIES {
+        let curl = format!("curl -s '{base}{path}'");
+        text += &format!("  {curl:<66}  # {shows}\n");
+    }
+    text += &format!(
+        "  curl -s {base}/api/activities -H 'content-type: application/json' -d '{{\"message\": \"Hello, @ada\"}}'\n"
+    );
+    text
 }
 
 /// Prints a line. A reader that has gone away is no reason to end.

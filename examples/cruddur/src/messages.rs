@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use xray_runtime::xray_capture;
 
 use crate::activities::VIEWER;
 use crate::app::AppState;
@@ -15,6 +16,7 @@ pub(crate) async fn data_message_groups(
     Ok(Json(message_groups(&state.database).await?))
 }
 
+#[xray_capture("message-groups")]
 async fn message_groups(database: &Database) -> Result<Vec<MessageGroup>, ApiError> {
     Ok(database.message_groups(VIEWER).await?)
 }
@@ -24,10 +26,13 @@ pub(crate) async fn data_messages(
     State(state): State<AppState>,
     Path(handle): Path<String>,
 ) -> Result<Json<Vec<Message>>, ApiError> {
-    Ok(Json(messages(&state.database, &handle).await?))
+    match messages(&state.database, &handle).await? {
+        Some(messages) => Ok(Json(messages)),
+        None => Err(ApiError::NotFound { kind: "user", key: handle }),
+    }
 }
 
-async fn messages(database: &Database, handle: &str) -> Result<Vec<Message>, ApiError> {
-    let messages = database.messages(VIEWER, handle).await?;
-    messages.ok_or_else(|| ApiError::NotFound { kind: "user", key: handle.to_owned() })
+#[xray_capture("messages", annotations(handle = handle))]
+async fn messages(database: &Database, handle: &str) -> Result<Option<Vec<Message>>, ApiError> {
+    Ok(database.messages(VIEWER, handle).await?)
 }

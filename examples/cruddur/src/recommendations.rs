@@ -8,13 +8,17 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use xray_runtime::{Recorder, XRayLayer, xray_capture};
 
 use crate::database::{Database, Recommendation};
 use crate::error::ApiError;
 
 /// The service's routes.
-pub(crate) fn router(database: Database) -> Router {
-    let traced = Router::new().route("/recommendations", get(recommendations)).with_state(database);
+pub(crate) fn router(database: Database, recorder: &Recorder) -> Router {
+    let traced = Router::new()
+        .route("/recommendations", get(recommendations))
+        .layer(XRayLayer::with_recorder(recorder))
+        .with_state(database);
     let untraced = Router::new().route("/echo", get(echo)).route("/status/{code}", get(status));
     traced.merge(untraced)
 }
@@ -31,6 +35,7 @@ async fn recommendations(
     Ok(Json(rank_users(&database, &query.handle).await?))
 }
 
+#[xray_capture("rank-users")]
 async fn rank_users(database: &Database, handle: &str) -> Result<Vec<Recommendation>, ApiError> {
     Ok(database.recommendations(handle).await?)
 }

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use xray_runtime::{DaemonAddress, InvalidDaemonAddress};
+
 /// The port where none is set: the original's front end expects it there.
 const PORT: u16 = 4567;
 
@@ -124,6 +126,9 @@ pub enum SettingsError {
     /// `PORT` is not a port that has one after it.
     #[error("PORT is `{0}`: it must be a number from 1 to 65534")]
     Port(String),
+    /// `AWS_XRAY_DAEMON_ADDRESS` is no address.
+    #[error("AWS_XRAY_DAEMON_ADDRESS is {0}")]
+    DaemonAddress(#[from] InvalidDaemonAddress),
     /// A variable that is not UTF-8.
     #[error("{0} is not valid UTF-8")]
     NotUtf8(&'static str),
@@ -133,7 +138,7 @@ impl Settings {
     /// Reads `PORT`, `AWS_XRAY_URL` and `AWS_XRAY_DAEMON_ADDRESS`; an empty variable counts as not set.
     ///
     /// # Errors
-    /// [`SettingsError`] where `PORT` is no usable port, or where a variable is not UTF-8.
+    /// [`SettingsError`] where `PORT` is no usable port, the daemon's address is none, or a variable is not UTF-8.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::from_lookup(std::env::var_os)
     }
@@ -155,7 +160,11 @@ impl Settings {
             ports: NonZeroU16::new(port).map_or(Ports::Free, Ports::From),
             dynamic_naming: read("AWS_XRAY_URL")?,
             daemon: match read("AWS_XRAY_DAEMON_ADDRESS")? {
-                Some(address) => Daemon::At(address),
+                Some(address) => {
+                    // The recorder would log it and send elsewhere; an app that is being tried out should refuse it.
+                    address.parse::<DaemonAddress>()?;
+                    Daemon::At(address)
+                }
                 None => Daemon::InProcess("127.0.0.1:2000".to_owned()),
             },
         })
@@ -237,6 +246,12 @@ mod tests {
         for wrong in ["0", "65535", "65536", "-1", "http", "80 80"] {
             assert_eq!(settings(&[("PORT", wrong)]), Err(SettingsError::Port(wrong.into())));
         }
+    }
+
+    #[test]
+    fn a_wrong_daemon_address_is_refused() {
+        let error = settings(&[("AWS_XRAY_DAEMON_ADDRESS", "nonsense")]).unwrap_err().to_string();
+        assert!(error.starts_with("AWS_XRAY_DAEMON_ADDRESS is not a daemon address: `nonsense`"), "{error}");
     }
 
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use xray_runtime::xray_capture;
 
 use crate::app::AppState;
 use crate::database::{Activity, Database};
@@ -12,6 +13,7 @@ pub(crate) async fn data_broken(State(state): State<AppState>) -> Result<Json<Ve
     Ok(Json(bookmarked_activities(&state.database).await?))
 }
 
+#[xray_capture("bookmarked-activities")]
 async fn bookmarked_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
     Ok(database.bookmarks().await?)
 }
@@ -21,6 +23,7 @@ pub(crate) async fn data_busy() -> Result<(), ApiError> {
     take_turn()
 }
 
+#[xray_capture("take-turn", error = "throttle")]
 fn take_turn() -> Result<(), ApiError> {
     Err(ApiError::Busy { retry_after_seconds: 1 })
 }

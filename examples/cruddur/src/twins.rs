@@ -20,6 +20,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use xray_runtime::xray_capture;
 
 use crate::app::AppState;
 use crate::error::ApiError;
@@ -68,10 +69,12 @@ async fn caught() -> &'static str {
     }
 }
 
+#[xray_capture("inner-fails")]
 fn inner() -> Result<(), ApiError> {
     "missing".parse::<u32>().map(drop).map_err(ApiError::Value)
 }
 
+#[xray_capture("outer")]
 fn outer() -> Result<(), ApiError> {
     inner()
 }

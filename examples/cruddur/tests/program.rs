@@ -1,4 +1,5 @@
 //! The program as its user starts it: arguments, environment, what it prints, how it ends.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -79,6 +80,32 @@ fn a_taken_port_gets_one_line_and_exit_1() {
     assert_eq!(error.lines().count(), 1, "{error}");
 }
 
+#[test]
+fn load_tells_what_became_of_everything() {
+    let daemon = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let output = cruddur(&["--load", "2", "1"])
+        .env("PORT", free_ports().to_string())
+        .env("AWS_XRAY_DAEMON_ADDRESS", daemon.local_addr().unwrap().to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let line =
+        |start: &str| said.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{said}"));
+    assert!(line("requests").ends_with(" answered as meant, 0 otherwise, 0 not"), "{said}");
+    let words: Vec<&str> = line("recorded").split_whitespace().collect();
+    let ["recorded", recorded, "segments", "and", "subsegments", "=", sent, "sent", "+", dropped, "dropped"] =
+        words[..]
+    else {
+        panic!("{said}")
+    };
+    let count = |word: &str| word.parse::<u64>().unwrap();
+    assert!(count(recorded) > 0);
+    assert_eq!(count(recorded), count(sent) + count(dropped));
+    assert!(line("  dropped").contains("queue full 0"), "{said}");
+    assert!(line("received").contains("another process"), "{said}");
+}
+
 struct Running(Child);
 
 impl Drop for Running {
@@ -105,11 +132,15 @@ fn it_says_what_to_try_and_ends_on_a_signal() {
         assert_ne!(output.read_line(&mut said).unwrap(), 0, "it ended after {said}");
     }
     assert!(
-        said.contains(&format!("curl -s http://127.0.0.1:{port}/api/activities/notifications")),
+        said.contains(&format!("curl -s 'http://127.0.0.1:{port}/api/activities/notifications'")),
         "{said}"
     );
     let interrupt = Command::new("kill").args(["-INT", &running.0.id().to_string()]).status().unwrap();
     assert!(interrupt.success());
     output.read_to_string(&mut said).unwrap();
+    assert!(
+        said.ends_with("Segments and subsegments: 0 recorded, 0 sent (documents: 0), 0 dropped\n"),
+        "{said}"
+    );
     assert!(running.0.wait().unwrap().success(), "{said}");
 }

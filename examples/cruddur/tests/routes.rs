@@ -1,4 +1,5 @@
 //! Every route of the app over real HTTP: statuses and bodies.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 use cruddur::settings::{Daemon, Ports, Settings};
 use reqwest::{Client, StatusCode};
@@ -16,7 +17,7 @@ impl Cruddur {
             dynamic_naming: None,
             daemon: Daemon::InProcess("127.0.0.1:0".into()),
         };
-        Self { app: cruddur::start(settings).await.unwrap(), client: Client::new() }
+        Self { app: cruddur::start(settings, |daemon| daemon).await.unwrap(), client: Client::new() }
     }
 
     fn url(&self, path: &str) -> String {

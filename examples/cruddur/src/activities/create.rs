@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use chrono::{TimeDelta, Utc};
 use serde::Deserialize;
+use xray_runtime::xray_capture;
 
 use crate::activities::{VIEWER, checked_message};
 use crate::app::AppState;
@@ -59,17 +60,20 @@ pub(crate) async fn data_activities(
     post: Result<Json<NewPost>, JsonRejection>,
 ) -> Result<Json<Activity>, ApiError> {
     let Json(post) = post?;
-    Ok(Json(create_activity(&state.database, &post).await?))
+    let message = checked_message(&post.message)?;
+    Ok(Json(create_activity(&state.database, message, post.ttl).await?))
 }
 
-async fn create_activity(database: &Database, post: &NewPost) -> Result<Activity, ApiError> {
+#[xray_capture("create-activity")]
+async fn create_activity(database: &Database, message: &str, ttl: TimeToLive) -> Result<Activity, ApiError> {
     let now = Utc::now();
     let new = NewActivity {
         handle: VIEWER,
-        message: checked_message(&post.message)?,
+        message,
         created_at: now.to_rfc3339(),
-        expires_at: Some((now + post.ttl.duration()).to_rfc3339()),
+        expires_at: Some((now + ttl.duration()).to_rfc3339()),
         reply_to: None,
     };
-    Ok(database.insert(new).await?)
+    let stored = database.insert(new).await?;
+    stored.ok_or_else(|| ApiError::NotFound { kind: "user", key: VIEWER.to_owned() })
 }

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use serde_json::json;
+use xray_runtime::xray_capture;
 
 use crate::activities::VIEWER;
 use crate::app::AppState;
@@ -17,9 +18,15 @@ pub(crate) async fn data_notifications(
     Ok(Json(notifications_activities(&state.database).await?))
 }
 
+#[xray_capture("notifications-activities")]
 async fn notifications_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
     let now = Utc::now();
     let results = database.notifications(VIEWER).await?;
-    let _ = json!({ "now": now.to_rfc3339(), "results-size": results.len() });
+
+    let mock_data = xray_runtime::begin_subsegment("mock_data");
+    let seen =
+        json!({ "now": now.to_rfc3339_opts(SecondsFormat::Micros, false), "results-size": results.len() });
+    mock_data.put_metadata_in("namespace", "key", seen);
+    mock_data.end();
     Ok(results)
 }

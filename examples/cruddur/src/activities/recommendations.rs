@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use xray_runtime::xray_capture;
 
 use crate::activities::VIEWER;
 use crate::app::AppState;
@@ -16,6 +17,7 @@ pub(crate) async fn data_recommendations(
     Ok(Json(recommended_users(&state.downstream).await?))
 }
 
+#[xray_capture("recommended-users")]
 async fn recommended_users(downstream: &Downstream) -> Result<Vec<Recommendation>, ApiError> {
     downstream.recommendations(VIEWER).await.map_err(ApiError::Recommendations)
 }

@@ -5,6 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use chrono::Utc;
 use serde::Deserialize;
+use xray_runtime::xray_capture;
 
 use crate::activities::{VIEWER, checked_message};
 use crate::app::AppState;
@@ -24,19 +25,21 @@ pub(crate) async fn data_activities_reply(
     reply: Result<Json<NewReply>, JsonRejection>,
 ) -> Result<Json<Activity>, ApiError> {
     let Json(reply) = reply?;
-    Ok(Json(create_reply(&state.database, &uuid, &reply.message).await?))
+    let message = checked_message(&reply.message)?;
+    match create_reply(&state.database, &uuid, message).await? {
+        Some(reply) => Ok(Json(reply)),
+        None => Err(ApiError::NotFound { kind: "activity", key: uuid }),
+    }
 }
 
-async fn create_reply(database: &Database, uuid: &str, message: &str) -> Result<Activity, ApiError> {
+#[xray_capture("create-reply")]
+async fn create_reply(database: &Database, uuid: &str, message: &str) -> Result<Option<Activity>, ApiError> {
     let new = NewActivity {
         handle: VIEWER,
-        message: checked_message(message)?,
+        message,
         created_at: Utc::now().to_rfc3339(),
         expires_at: None,
         reply_to: Some(uuid),
     };
-    match database.insert(new).await {
-        Err(sqlx::Error::RowNotFound) => Err(ApiError::NotFound { kind: "activity", key: uuid.to_owned() }),
-        stored => Ok(stored?),
-    }
+    Ok(database.insert(new).await?)
 }

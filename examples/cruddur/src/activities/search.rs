@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use serde::Deserialize;
+use xray_runtime::xray_capture;
 
 use crate::app::AppState;
 use crate::database::{Activity, Database};
@@ -20,12 +21,14 @@ pub(crate) async fn data_search(
     State(state): State<AppState>,
     Query(search): Query<Search>,
 ) -> Result<Json<Vec<Activity>>, ApiError> {
-    Ok(Json(search_activities(&state.database, search.term.trim()).await?))
-}
-
-async fn search_activities(database: &Database, term: &str) -> Result<Vec<Activity>, ApiError> {
+    let term = search.term.trim();
     if term.is_empty() {
         return Err(ApiError::Invalid("search_term_blank"));
     }
+    Ok(Json(search_activities(&state.database, term).await?))
+}
+
+#[xray_capture("search-activities", metadata(term = term))]
+async fn search_activities(database: &Database, term: &str) -> Result<Vec<Activity>, ApiError> {
     Ok(database.search(term).await?)
 }

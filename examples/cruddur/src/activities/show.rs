@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use xray_runtime::xray_capture;
 
 use crate::app::AppState;
 use crate::database::{Activity, Database};
@@ -12,10 +13,13 @@ pub(crate) async fn data_show_activity(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
 ) -> Result<Json<Activity>, ApiError> {
-    Ok(Json(show_activity(&state.database, &uuid).await?))
+    match show_activity(&state.database, &uuid).await? {
+        Some(activity) => Ok(Json(activity)),
+        None => Err(ApiError::NotFound { kind: "activity", key: uuid }),
+    }
 }
 
-async fn show_activity(database: &Database, uuid: &str) -> Result<Activity, ApiError> {
-    let activity = database.activity(uuid).await?;
-    activity.ok_or_else(|| ApiError::NotFound { kind: "activity", key: uuid.to_owned() })
+#[xray_capture("show-activity")]
+async fn show_activity(database: &Database, uuid: &str) -> Result<Option<Activity>, ApiError> {
+    Ok(database.activity(uuid).await?)
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use xray_runtime::xray_capture;
 
 use crate::app::AppState;
 use crate::database::{Activity, Database};
@@ -12,10 +13,13 @@ pub(crate) async fn data_handle(
     State(state): State<AppState>,
     Path(handle): Path<String>,
 ) -> Result<Json<Vec<Activity>>, ApiError> {
-    Ok(Json(user_activities(&state.database, &handle).await?))
+    match user_activities(&state.database, &handle).await? {
+        Some(posts) => Ok(Json(posts)),
+        None => Err(ApiError::NotFound { kind: "user", key: handle }),
+    }
 }
 
-async fn user_activities(database: &Database, handle: &str) -> Result<Vec<Activity>, ApiError> {
-    let posts = database.posts_of(handle).await?;
-    posts.ok_or_else(|| ApiError::NotFound { kind: "user", key: handle.to_owned() })
+#[xray_capture("user-activities", annotations(handle = handle))]
+async fn user_activities(database: &Database, handle: &str) -> Result<Option<Vec<Activity>>, ApiError> {
+    Ok(database.posts_of(handle).await?)
 }
