@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::note::{Noted, STREAM_BYTES};
 use crate::record::{
-    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Note, Record, UNSAMPLED,
-    flag, index_of, same_tree, sibling_key,
+    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Record, UNSAMPLED, index_of,
+    same_tree, sibling_key,
 };
 use crate::recorder::missing;
 use crate::tree::Tree;

@@ -14,6 +14,7 @@ mod exporter;
 mod future;
 mod http;
 mod naming;
+mod note;
 mod panic;
 mod record;
 mod recorder;

@@ -91,6 +91,11 @@ mod tests {
     use super::*;
     use crate::exception::Cause;
 
+    /// Takes the note away.
+    fn take() -> Option<PanicNote> {
+        LAST.with(|last| last.borrow_mut().take())
+    }
+
     struct PeekOnDrop<'a>(&'a mut Vec<(u64, EntityId)>);
 
     impl Drop for PeekOnDrop<'_> {

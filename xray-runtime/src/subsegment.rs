@@ -8,7 +8,7 @@ use crate::capture::unwound;
 use crate::clock::Clock;
 use crate::context;
 use crate::entity::Entity;
-use crate::record::{FIRST, same_tree};
+use crate::record::{FIRST, Key, same_tree};
 
 /// A subsegment that runs until this is dropped or [ended](Self::end). It dereferences to its [`Entity`].
 ///
@@ -31,13 +31,16 @@ use crate::record::{FIRST, same_tree};
 #[must_use = "the subsegment ends when this is dropped"]
 pub struct Subsegment {
     entity: Entity,
+    /// What was current before: what stands in a chunk that another thread holds by now cannot be asked for its parent.
+    outer: Key,
 }
 
 /// Begins a subsegment of what is current and makes it current until the guard ends.
 pub fn begin_subsegment(name: impl Into<Cow<'static, str>>) -> Subsegment {
+    let outer = context::current();
     let key = context::begin_named(name.into());
     let tree = context::current_tree();
-    Subsegment { entity: Entity::new(key, tree) }
+    Subsegment { entity: Entity::new(key, tree), outer }
 }
 
 /// Runs `f` in a subsegment. Inside, [`current`](crate::current) is the subsegment.
@@ -72,6 +75,9 @@ impl Drop for Subsegment {
         }
         if same_tree(key, context::current()) {
             context::end(key, 0);
+            if context::current() == key {
+                context::set_current(self.outer);
+            }
         } else if let Some(tree) = self.entity.tree() {
             Arc::clone(tree).end_from_afar(key, &Clock::new(), 0);
         }

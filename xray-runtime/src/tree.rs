@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::note::{NOTES_LIMIT, Noted};
-use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, flag, index_of};
+use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId};
@@ -66,6 +66,10 @@ impl Shared {
         let number = self.chunks_made;
         self.chunks_made = if number >= u32::from(u16::MAX) - 1 { 1 } else { number + 1 };
         number << 16
+    }
+
+    fn holds_nothing(&self) -> bool {
+        self.parked.is_empty() && self.late_ends.is_empty() && self.late_notes.is_empty()
     }
 
     /// Nothing of a closed tree is open, and no thread holds a chunk of it: the last one out ships.
@@ -181,6 +185,16 @@ impl Tree {
         shared.attached = shared.attached.saturating_sub(1);
         shared.open += i64::from(std::mem::take(&mut chunk.open));
         shared.closed |= ended;
+        if shared.settled() && !shared.shipped && shared.holds_nothing() {
+            // The usual case: all of it was recorded here.
+            shared.shipped = true;
+            drop(shared);
+            chunk.shipment = Shipment::Whole;
+            let core = Arc::clone(&self.core);
+            chunk.tree = Some(self);
+            core.send(chunk);
+            return;
+        }
         if chunk.records.is_empty() && chunk.notes.is_empty() && chunk.ends.is_empty() {
             self.core.pool_give(chunk);
         } else {

@@ -56,13 +56,6 @@ impl Documents {
     /// Writes what a shipment completes, and keeps the rest.
     pub(crate) fn write(&mut self, core: &Core, mut chunk: Box<Chunk>, batch: &mut Batch) {
         self.anchor.refresh();
-        let mut received = chunk.records.len();
-        let mut next = &chunk.below;
-        while let Some(chunk) = next {
-            received += chunk.records.len();
-            next = &chunk.below;
-        }
-        core.counts.received.fetch_add(received as u64, Relaxed);
         let Some(tree) = chunk.tree.take() else { return };
         let mut annotations_left = entity::ANNOTATIONS;
         let constants =

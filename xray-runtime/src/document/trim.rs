@@ -47,20 +47,28 @@ pub(super) fn trim<'w>(
 
 /// Drops the largest entries, as many as make up the excess.
 fn drop_metadata(notes: &mut Vec<Note>, gone: &mut Vec<String>, excess: usize) -> bool {
+    let mut sizes: Vec<(usize, usize)> = notes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, note)| match &note.fact {
+            Fact::Metadata(entry) if entry.namespace != MARK_NAMESPACE => Some((entry.json.len(), at)),
+            _ => None,
+        })
+        .collect();
+    // One sort for all of them: an entity may have a hundred thousand.
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
     let mut dropped = 0;
-    while dropped <= excess {
-        let largest = notes
-            .iter()
-            .enumerate()
-            .filter_map(|(at, note)| match &note.fact {
-                Fact::Metadata(entry) if entry.namespace != MARK_NAMESPACE => Some((at, entry.json.len())),
-                _ => None,
-            })
-            .max_by_key(|(_, size)| *size);
-        let Some((at, size)) = largest else { break };
-        name(gone, &notes.remove(at).fact);
+    let mut is_gone = vec![false; notes.len()];
+    for (size, at) in sizes {
+        if dropped > excess {
+            break;
+        }
+        name(gone, &notes[at].fact);
+        is_gone[at] = true;
         dropped += size + 1;
     }
+    let mut is_gone = is_gone.into_iter();
+    notes.retain(|_| !is_gone.next().unwrap_or_default());
     dropped > 0
 }
 

@@ -105,10 +105,11 @@ impl Wake {
     /// Waits until all that was queued before was exported, or the deadline.
     pub(crate) fn flush(&self, core: &Arc<Core>, deadline: Duration) {
         let number = self.ask(core);
-        let until = Instant::now() + deadline;
+        // None: later than there are times.
+        let until = Instant::now().checked_add(deadline);
         let mut answered = lock(&self.answered);
         while answered.number < number {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return;
             }

@@ -13,11 +13,8 @@ use crate::recorder::{Core, missing};
 /// How long a batch gathers once the thread is awake: a system call then serves many segments.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How often the thread looks after trees that are not settled.
+/// How often the thread looks after trees that are not settled, at least.
 const TIDY: Duration = Duration::from_secs(1);
-
-/// How long a closed segment waits for children that are open (section 13 of the client's spec).
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Without work it looks seldom: only the warning about missing contexts waits for it.
 const REST: Duration = Duration::from_secs(60);
@@ -51,23 +48,29 @@ impl Worker {
             }
             let Some(strong) = core.upgrade() else { return };
             let mut this = worker.lock().unwrap_or_else(PoisonError::into_inner);
-            let rest = this.work(&strong);
+            this.work(&strong);
             drop(this);
             strong.wake.fall_asleep();
             // What came between the last look and falling asleep woke nobody.
             if !strong.is_idle() || strong.wake.has_unanswered() {
                 continue;
             }
+            // After falling asleep, as the last look: a tree that comes now wakes the thread.
+            let rest = if strong.unsettled.is_empty() {
+                REST
+            } else {
+                strong.settings.open_children_patience.min(TIDY)
+            };
             drop(strong);
             park_timeout(rest);
         }
     }
 
-    /// Exports what is queued; returns how long the thread may rest.
-    fn work(&mut self, core: &std::sync::Arc<Core>) -> Duration {
+    /// Exports what is queued.
+    fn work(&mut self, core: &Core) {
         core.wake.looked();
         let asked = core.wake.asked();
-        core.unsettled.sweep(PATIENCE);
+        core.unsettled.sweep(core.settings.open_children_patience);
         while let Some(chunk) = core.receive() {
             self.documents.write(core, chunk, &mut self.batch);
             if self.batch.bytes.len() >= BATCH_BYTES {
@@ -80,7 +83,6 @@ impl Worker {
             core.wake.answer(asked);
         }
         missing::rearm(core.settings.context_missing);
-        if core.unsettled.is_empty() { REST } else { TIDY }
     }
 
     fn export(&mut self, core: &Core) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -181,6 +182,14 @@ impl RecorderBuilder {
     /// Memory of ended segments that may wait for the exporter, in bytes; more is dropped and counted. Default: 64 MiB.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.settings.queue_bytes = bytes;
+        self
+    }
+
+    /// How long a segment that has ended waits for subsegments that are open; then it is sent with them in progress, and each is
+    /// sent again when it ends. Default: 30 s. Hidden, as it is there for tests: the wait is a bound of memory, not a matter of taste.
+    #[doc(hidden)]
+    pub fn open_children_patience(mut self, patience: Duration) -> Self {
+        self.settings.open_children_patience = patience;
         self
     }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::{Core, Recorder};
+use super::{ContextMissing, Core, Recorder, missing};
 
 static GLOBAL: RwLock<Option<Arc<Core>>> = RwLock::new(None);
 
@@ -96,6 +96,8 @@ impl Drop for RecorderGuard {
             *global = None;
         }
         drop(global);
+        // Without a recorder nothing is missing.
+        missing::configure(ContextMissing::IgnoreError, false);
         self.recorder.core.disable();
         self.recorder.flush(DROP_FLUSH);
     }

@@ -121,24 +121,26 @@ impl Core {
 
     /// Hands a shipment to the exporter's thread. Never blocks: what does not fit is dropped and counted.
     pub(crate) fn send(self: &Arc<Self>, chunk: Box<Chunk>) {
-        let bytes = footprint(&chunk);
+        let (bytes, records) = load(&chunk);
+        // Counted before it can arrive: what is queued is pending.
+        self.counts.received.fetch_add(records, Relaxed);
         let waiting = self.queued_bytes.fetch_add(bytes, Relaxed);
         if waiting + bytes > self.settings.queue_bytes {
-            return self.reject(chunk, bytes);
+            return self.reject(chunk, bytes, records);
         }
         match self.queue.push(chunk) {
             Ok(()) => self.wake.notify(self),
-            Err(chunk) => self.reject(chunk, bytes),
+            Err(chunk) => self.reject(chunk, bytes, records),
         }
     }
 
     #[cold]
-    fn reject(&self, chunk: Box<Chunk>, bytes: usize) {
+    fn reject(&self, chunk: Box<Chunk>, bytes: usize, records: u64) {
         self.queued_bytes.fetch_sub(bytes, Relaxed);
+        self.counts.queue_full.fetch_add(records, Relaxed);
         let mut next = Some(chunk);
         while let Some(mut chunk) = next {
             next = chunk.below.take();
-            self.counts.queue_full.fetch_add(chunk.records.len() as u64, Relaxed);
             self.pool_give(chunk);
         }
         self.counts
@@ -148,7 +150,7 @@ impl Core {
     /// For the exporter's thread.
     pub(crate) fn receive(&self) -> Option<Box<Chunk>> {
         let chunk = self.queue.pop()?;
-        self.queued_bytes.fetch_sub(footprint(&chunk), Relaxed);
+        self.queued_bytes.fetch_sub(load(&chunk).0, Relaxed);
         Some(chunk)
     }
 
@@ -157,14 +159,16 @@ impl Core {
     }
 }
 
-fn footprint(chunk: &Chunk) -> usize {
-    let mut bytes = chunk.footprint();
-    let mut next = &chunk.below;
+/// Bytes and records of a shipment.
+fn load(chunk: &Chunk) -> (usize, u64) {
+    let (mut bytes, mut records) = (0, 0);
+    let mut next = Some(chunk);
     while let Some(chunk) = next {
         bytes += chunk.footprint();
-        next = &chunk.below;
+        records += chunk.records.len() as u64;
+        next = chunk.below.as_deref();
     }
-    bytes
+    (bytes, records)
 }
 
 impl Recorder {

@@ -1,6 +1,7 @@
 //! The settings of a recorder, and the environment variables that win over them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::annotation::AnnotationKeyPolicy;
 use crate::http::StatusOverrides;
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) trusted_hops: Option<usize>,
     pub(crate) status_overrides: StatusOverrides,
     pub(crate) queue_bytes: usize,
+    pub(crate) open_children_patience: Duration,
 }
 
 /// Subsegments that a segment may hold before it is streamed (Node's and Java's default).
@@ -41,6 +43,9 @@ pub(crate) const STREAMING_THRESHOLD: usize = 100;
 
 /// Memory that may wait for the exporter.
 pub(crate) const QUEUE_BYTES: usize = 64 << 20;
+
+/// How long a segment that has ended waits for subsegments that are open (section 13 of the client's spec).
+pub(crate) const OPEN_CHILDREN_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -57,6 +62,7 @@ impl Default for Settings {
             trusted_hops: None,
             status_overrides: StatusOverrides::new(),
             queue_bytes: QUEUE_BYTES,
+            open_children_patience: OPEN_CHILDREN_PATIENCE,
         }
     }
 }

@@ -10,7 +10,7 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 /// Counters of one recorder, in entities (segments and subsegments) unless they say otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Reached the exporter's thread.
+    /// Handed to the queue, whether it was taken or not.
     pub(crate) received: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) queue_full: AtomicU64,
@@ -57,11 +57,11 @@ impl Counts {
         let socket_full = read(&self.socket_full);
         let exporter_panicked = read(&self.exporter_panicked);
         let evicted = read(&self.evicted);
-        let received = read(&self.received);
         let queue_full = read(&self.queue_full);
+        let received = read(&self.received);
         let abandoned = read(&self.abandoned);
         Stats {
-            recorded: received + queue_full + abandoned,
+            recorded: received + abandoned,
             sent,
             dropped_queue_full: queue_full,
             dropped_too_large: too_large,
@@ -69,8 +69,9 @@ impl Counts {
             dropped_socket_full: socket_full,
             dropped_exporter_panicked: exporter_panicked,
             dropped_abandoned: abandoned + evicted,
-            pending: received
-                .saturating_sub(sent + too_large + send_failed + socket_full + exporter_panicked + evicted),
+            pending: received.saturating_sub(
+                sent + queue_full + too_large + send_failed + socket_full + exporter_panicked + evicted,
+            ),
             late_facts: read(&self.late_facts),
             after_end: read(&self.after_end),
             refused: read(&self.refused),
@@ -91,7 +92,7 @@ impl Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Handed to the exporter's thread, or dropped before it.
+    /// Handed over for the exporter's thread, or dropped before it.
     pub recorded: u64,
     /// Given to the socket (or to the exporter in use) without an error.
     pub sent: u64,
@@ -107,7 +108,7 @@ pub struct Stats {
     pub dropped_exporter_panicked: u64,
     /// Their segment was never ended.
     pub dropped_abandoned: u64,
-    /// With the exporter's thread: of trees that are not closed yet.
+    /// In the queue, or with the exporter's thread: of trees that are not closed yet.
     pub pending: u64,
     /// Annotations, metadata and the like that came too late or were too many.
     pub late_facts: u64,
