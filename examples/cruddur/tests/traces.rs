@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn settings(daemon: Daemon) -> Settings {
+    // X-Ray's own variables win over the settings, and a test cannot unset them.
+    let set = std::env::vars_os().find(|(name, _)| name.to_string_lossy().starts_with("AWS_XRAY_"));
+    assert_eq!(set, None, "unset this variable to run the tests");
     Settings { ports: Ports::Free, dynamic_naming: None, daemon }
 }
 
