@@ -1,5 +1,7 @@
 //! A real reqwest client and a real server: what a call leaves in the document, and what the called service sees.
 
+#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
+
 use std::time::Duration;
 
 use axum::Router;

@@ -1,6 +1,8 @@
 //! When the segment of a request ends, and how: bodies that stream, end, fail or are dropped; handlers that fail,
 //! panic or are dropped; what strangers send.
 
+#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::pending;

@@ -1,5 +1,7 @@
 //! A real axum server and a real client: what a request leaves in the document, and what it gets back.
 
+#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
+
 use std::net::SocketAddr;
 
 use axum::Router;

@@ -38,18 +38,20 @@ use crate::recorder::{Core, Recorder, current_core, is_overridden};
 /// [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 ///
 /// ```
-/// use http::{Request, Response};
-/// use http_body_util::{BodyExt, Full};
-/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use http_body_util::BodyExt;
+/// use tower::ServiceExt;
 /// use xray_runtime::{Recorder, XRayLayer};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (recorder, captured) = Recorder::in_memory();
-/// let service = ServiceBuilder::new().layer(XRayLayer::with_recorder(&recorder)).service(service_fn(
-///     async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(Full::from("hello"))),
-/// ));
-/// let response = service.oneshot(Request::get("http://example.com/greeting?token=1").body(())?).await?;
+/// let app = Router::new()
+///     .route("/greeting", get(async || "hello"))
+///     .layer(XRayLayer::with_recorder(&recorder));
+///
+/// let request = Request::get("http://example.com/greeting?token=1").body(Body::empty())?;
+/// let response = app.oneshot(request).await?;
 /// assert!(response.headers().contains_key("x-amzn-trace-id"));
 /// response.into_body().collect().await?;
 ///
