@@ -86,11 +86,15 @@ impl TraceId {
         valid.then_some(Self(bytes))
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn from_parts(seconds: u32, high: u64, low: u32) -> Self {
         let mut bytes = *b"1-00000000-000000000000000000000000";
-        write_hex(&mut bytes[2..10], u64::from(seconds));
-        write_hex(&mut bytes[11..27], high);
-        write_hex(&mut bytes[27..], u64::from(low));
+        bytes[2..10].copy_from_slice(&hex8(seconds));
+        bytes[11..27].copy_from_slice(&hex16(high));
+        bytes[27..].copy_from_slice(&hex8(low));
         Self(bytes)
     }
 }
@@ -121,9 +125,7 @@ impl EntityId {
 
     /// The number in lower-case hex. Zero is written as it is: the caller sees to it.
     pub(crate) fn from_u64(number: u64) -> Self {
-        let mut bytes = [0; ENTITY_ID_LEN];
-        write_hex(&mut bytes, number);
-        Self(bytes)
+        Self(hex16(number))
     }
 }
 
@@ -131,13 +133,24 @@ fn all_hex(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Fills `out` with the lowest digits of `number`, lower case.
-fn write_hex(out: &mut [u8], mut number: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for digit in out.iter_mut().rev() {
-        *digit = DIGITS[(number & 0xf) as usize];
-        number >>= 4;
-    }
+/// 16 hex digits, lower case.
+#[inline(always)]
+pub(crate) fn hex16(number: u64) -> [u8; 16] {
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&hex8((number >> 32) as u32));
+    out[8..].copy_from_slice(&hex8(number as u32));
+    out
+}
+
+/// Eight hex digits at once: spreads nibbles over bytes, then adds what makes them digits or letters.
+#[inline(always)]
+fn hex8(number: u32) -> [u8; 8] {
+    let mut x = u64::from(number);
+    x = (x | (x << 16)) & 0x0000_ffff_0000_ffff;
+    x = (x | (x << 8)) & 0x00ff_00ff_00ff_00ff;
+    x = (x | (x << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = ((x + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    (x + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
 /// As much of a refused text as an error message should repeat.

@@ -9,7 +9,7 @@ use crate::note::{NOTES_LIMIT, Noted};
 use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
-use crate::trace_id::{EntityId, TraceId};
+use crate::trace_id::{EntityId, TraceId, random_u64};
 
 /// Facts that may wait for a chunk that is out of reach: of more, ends go to the exporter, notes are dropped and counted.
 const LATE_LIMIT: usize = 4096;
@@ -108,7 +108,7 @@ impl Tree {
             sampled,
             streamed: AtomicBool::new(false),
             serial,
-            seed: fastrand::u64(..),
+            seed: random_u64(),
             noop,
             shared: Mutex::new(Shared {
                 parked: Vec::new(),

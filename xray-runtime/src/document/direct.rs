@@ -20,16 +20,12 @@ pub(super) fn write(writer: &mut Writer<'_>, chunk: &mut Chunk, batch: &mut Batc
     let left = *writer.annotations_left;
     let start = batch.open();
     let out = &mut batch.bytes;
-    // The open ancestors, and whether each has a subsegment already.
-    let mut stack = [(0, false); DEPTH_LIMIT];
+    // The open ancestors. The one on top was written last; all others have subsegments.
+    let mut stack = [0; DEPTH_LIMIT];
     let mut depth = 0;
     let mut noted = 0;
     for (offset, record) in chunk.records.iter().enumerate() {
         let index = base + offset as Index;
-        while depth > 0 && stack[depth - 1].0 != record.parent {
-            depth -= 1;
-            out.extend_from_slice(if stack[depth].1 { b"]}" } else { b"}" });
-        }
         let own = if record.flags & flag::FACTS != 0 {
             let from = noted;
             noted += chunk.notes[from..].iter().take_while(|note| note.index == index).count();
@@ -37,39 +33,47 @@ pub(super) fn write(writer: &mut Writer<'_>, chunk: &mut Chunk, batch: &mut Batc
         } else {
             &[]
         };
-        let fits = if offset == 0 {
-            writer.entity(out, index, record, own, Place::Segment);
-            true
-        } else if depth > 0 && depth < DEPTH_LIMIT {
-            let parent = &mut stack[depth - 1].1;
-            if *parent {
-                out.push(b',');
-            } else {
-                *parent = true;
+        let (place, follows) = match depth {
+            0 if offset == 0 => (Place::Segment, false),
+            0 | DEPTH_LIMIT => return give_up(writer, batch, start, left),
+            _ if stack[depth - 1] == record.parent => {
                 out.extend_from_slice(b",\"subsegments\":[");
+                (Place::Embedded, false)
             }
-            writer.entity(out, index, record, own, Place::Embedded);
-            true
-        } else {
-            false
+            _ => {
+                depth -= 1;
+                while depth > 0 && stack[depth - 1] != record.parent {
+                    out.extend_from_slice(b"}]");
+                    depth -= 1;
+                }
+                if depth == 0 {
+                    return give_up(writer, batch, start, left);
+                }
+                (Place::Embedded, true)
+            }
         };
-        if !fits || record.end == 0 || out.len() - start > DOCUMENT_LIMIT {
-            out.truncate(start);
-            *writer.annotations_left = left;
-            return false;
+        writer.entity(out, index, record, own, place, follows);
+        if record.end == 0 || out.len() - start > DOCUMENT_LIMIT {
+            return give_up(writer, batch, start, left);
         }
-        stack[depth] = (index, false);
+        stack[depth] = index;
         depth += 1;
     }
-    while depth > 0 {
-        depth -= 1;
-        out.extend_from_slice(if stack[depth].1 { b"]}" } else { b"}" });
+    out.push(b'}');
+    for _ in 1..depth {
+        out.extend_from_slice(b"]}");
     }
     if out.len() - start > DOCUMENT_LIMIT {
-        out.truncate(start);
-        *writer.annotations_left = left;
-        return false;
+        return give_up(writer, batch, start, left);
     }
     batch.close(start, chunk.records.len() as u32);
     true
+}
+
+/// Leaves the batch as it was.
+#[cold]
+fn give_up(writer: &mut Writer<'_>, batch: &mut Batch, start: usize, left: usize) -> bool {
+    batch.bytes.truncate(start);
+    *writer.annotations_left = left;
+    false
 }

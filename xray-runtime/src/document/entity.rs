@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::json;
-use super::name::{Names, write_start};
+use super::name::Names;
 use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
 use crate::backtrace::StackFrame;
 use crate::clock::Anchor;
 use crate::exception::{Cause, Exception};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::record::{Fact, Index, Metadata, Note, Record, flag};
+use crate::trace_id::hex16;
 use crate::tree::Tree;
 
 /// How many notes an entity may have before the later of two is found by hashing.
@@ -44,6 +45,7 @@ pub(super) struct Writer<'a> {
 pub(super) const ANNOTATIONS: usize = MAX_ANNOTATIONS;
 
 impl Writer<'_> {
+    /// Writes an entity; `follows` ends the sibling before it.
     #[inline(always)]
     pub(super) fn entity(
         &mut self,
@@ -52,29 +54,32 @@ impl Writer<'_> {
         record: &Record,
         notes: &[Note],
         place: Place,
+        follows: bool,
     ) {
-        self.start(out, record, notes);
         let start = self.anchor.unix_micros(record.start);
-        // One copy of a fixed size instead of five of odd ones.
-        let mut fixed =
-            *b"................\",\"start_time\":.................,\"end_time\":.................";
-        fixed[..16].copy_from_slice(&json::hex16(self.tree.entity_id(index)));
-        fixed[31..48].copy_from_slice(&self.times.write(start));
-        if record.end == 0 {
-            out.extend_from_slice(&fixed[..48]);
-            out.extend_from_slice(b",\"in_progress\":true");
+        // Ticks of two processors may disagree by a little.
+        let end = (record.end != 0).then(|| self.anchor.unix_micros(record.end).max(start));
+        let id = self.tree.entity_id(index);
+        let fallback = &self.tree.core.settings.service;
+        if record.name.is_empty() {
+            let name = last(notes, |fact| if let Fact::Name(name) = fact { Some(name) } else { None });
+            let name = name.unwrap_or(&Cow::Borrowed(""));
+            self.names.of_text(name, fallback).write(out, follows, id, self.times, start, end);
         } else {
-            // Ticks of two processors may disagree by a little.
-            let end = self.anchor.unix_micros(record.end).max(start);
-            fixed[60..77].copy_from_slice(&self.times.write(end));
-            out.extend_from_slice(&fixed);
+            self.names.of_literal(record.name, fallback).write(out, follows, id, self.times, start, end);
         }
+        if record.flags != 0 || place != Place::Embedded {
+            self.rest(out, record, notes, place);
+        }
+    }
+
+    /// What a plain subsegment does not have.
+    #[inline(never)]
+    fn rest(&mut self, out: &mut Vec<u8>, record: &Record, notes: &[Note], place: Place) {
         if place != Place::Embedded {
             self.head(out, record, place);
         }
-        if record.flags != 0 {
-            self.flags(out, record.flags);
-        }
+        self.flags(out, record.flags);
         if !notes.is_empty() || record.flags & flag::CANCELLED != 0 {
             self.facts(out, notes, record.flags & flag::CANCELLED != 0);
         }
@@ -83,27 +88,16 @@ impl Writer<'_> {
         }
     }
 
-    #[inline(always)]
-    fn start(&mut self, out: &mut Vec<u8>, record: &Record, notes: &[Note]) {
-        let fallback = &self.tree.core.settings.service;
-        if record.name.is_empty() {
-            let named = notes.iter().rev().find_map(|note| match &note.fact {
-                Fact::Name(name) => Some(name.as_ref()),
-                _ => None,
-            });
-            write_start(out, named.unwrap_or_default(), fallback);
-        } else {
-            self.names.write(out, record.name, fallback);
-        }
-    }
-
     /// What a document of its own needs.
     fn head(&self, out: &mut Vec<u8>, record: &Record, place: Place) {
-        json::member(out, "trace_id", self.tree.trace_id.as_str());
+        // Hex digits and dashes: nothing to escape.
+        out.extend_from_slice(b",\"trace_id\":\"");
+        out.extend_from_slice(self.tree.trace_id.as_bytes());
+        out.push(b'"');
         match place {
             Place::Subsegment => {
                 out.extend_from_slice(b",\"type\":\"subsegment\",\"parent_id\":\"");
-                out.extend_from_slice(&json::hex16(self.tree.entity_id(record.parent)));
+                out.extend_from_slice(&hex16(self.tree.entity_id(record.parent)));
                 out.push(b'"');
             }
             _ => {
@@ -115,6 +109,9 @@ impl Writer<'_> {
     }
 
     fn flags(&self, out: &mut Vec<u8>, flags: u32) {
+        if flags & (flag::ERROR | flag::THROTTLE | flag::FAULT | flag::REMOTE | flag::AWS) == 0 {
+            return;
+        }
         let texts: [(u32, &[u8]); 5] = [
             (flag::ERROR, b",\"error\":true"),
             (flag::THROTTLE, b",\"throttle\":true"),

@@ -65,27 +65,9 @@ pub(super) fn number(out: &mut Vec<u8>, number: impl serde::Serialize) {
     }
 }
 
-/// 16 hex digits, eight at a time: spreads nibbles over bytes, then adds what makes them letters.
-#[inline(always)]
-pub(super) fn hex16(number: u64) -> [u8; 16] {
-    let mut out = [0; 16];
-    out[..8].copy_from_slice(&hex8((number >> 32) as u32).to_be_bytes());
-    out[8..].copy_from_slice(&hex8(number as u32).to_be_bytes());
-    out
-}
-
-#[inline(always)]
-fn hex8(number: u32) -> u64 {
-    let mut x = u64::from(number);
-    x = (x | (x << 16)) & 0x0000_ffff_0000_ffff;
-    x = (x | (x << 8)) & 0x00ff_00ff_00ff_00ff;
-    x = (x | (x << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
-    let letters = ((x + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
-    x + 0x3030_3030_3030_3030 + letters * 0x27
-}
-
-static PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
+/// `00` to `99`, and room up to a power of two: a mask then stands for the check of the index.
+static PAIRS: [[u8; 2]; 128] = {
+    let mut pairs = [[b'0'; 2]; 128];
     let mut n = 0;
     while n < 100 {
         pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
@@ -94,10 +76,17 @@ static PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
+#[inline(always)]
+fn pair(below_100: u32) -> [u8; 2] {
+    PAIRS[(below_100 & 127) as usize]
+}
+
 /// Writes unix times as `1700000000.123456`. The second's digits are kept: neighbours share them.
 #[derive(Debug)]
 pub(super) struct Times {
-    second: u64,
+    /// Where the second begins, in microseconds.
+    from: u64,
+    /// Its ten digits and the point.
     digits: [u8; 11],
 }
 
@@ -106,38 +95,37 @@ const TEN_DIGITS: std::ops::Range<u64> = 1_000_000_000..10_000_000_000;
 
 impl Default for Times {
     fn default() -> Self {
-        Self { second: u64::MAX, digits: *b"0000000000." }
+        Self { from: TEN_DIGITS.start * 1_000_000, digits: *b"1000000000." }
     }
 }
 
 impl Times {
-    /// 17 characters; times outside 2001 to 2286 are clamped (a clock that was never set).
+    /// Fills 17 characters; times outside 2001 to 2286 are clamped (a clock that was never set).
     #[inline(always)]
-    pub(super) fn write(&mut self, micros: u64) -> [u8; 17] {
-        let mut second = self.second;
-        let mut rest = micros.wrapping_sub(second.wrapping_mul(1_000_000));
+    pub(super) fn put(&mut self, out: &mut [u8], micros: u64) {
+        let mut rest = micros.wrapping_sub(self.from);
         if rest >= 1_000_000 {
-            second = (micros / 1_000_000).clamp(TEN_DIGITS.start, TEN_DIGITS.end - 1);
-            rest = micros.saturating_sub(second * 1_000_000).min(999_999);
-            self.keep(second);
+            rest = self.turn(micros);
         }
         let rest = rest as u32;
-        let mut out = [0; 17];
         out[..11].copy_from_slice(&self.digits);
-        out[11..13].copy_from_slice(&PAIRS[(rest / 10_000) as usize % 100]);
-        out[13..15].copy_from_slice(&PAIRS[(rest / 100) as usize % 100]);
-        out[15..].copy_from_slice(&PAIRS[rest as usize % 100]);
-        out
+        let (high, low) = (rest / 10_000, rest % 10_000);
+        out[11..13].copy_from_slice(&pair(high));
+        out[13..15].copy_from_slice(&pair(low / 100));
+        out[15..17].copy_from_slice(&pair(low % 100));
     }
 
+    /// Another second; returns the microseconds in it.
     #[cold]
-    fn keep(&mut self, second: u64) {
-        self.second = second;
+    fn turn(&mut self, micros: u64) -> u64 {
+        let second = (micros / 1_000_000).clamp(TEN_DIGITS.start, TEN_DIGITS.end - 1);
+        self.from = second * 1_000_000;
         let mut left = second;
         for at in (0..5).rev() {
-            self.digits[at * 2..at * 2 + 2].copy_from_slice(&PAIRS[(left % 100) as usize]);
+            self.digits[at * 2..at * 2 + 2].copy_from_slice(&pair((left % 100) as u32));
             left /= 100;
         }
+        micros.saturating_sub(self.from).min(999_999)
     }
 }
 
@@ -156,19 +144,19 @@ mod tests {
         }
 
         #[test]
-        fn hex_is_hex(n: u64) {
-            prop_assert_eq!(std::str::from_utf8(&hex16(n)).unwrap(), format!("{n:016x}"));
-        }
-
-        #[test]
         fn times_have_microseconds(seconds in 1_000_000_000_u64..9_999_999_999, micros in 0_u64..1_000_000) {
             let mut times = Times::default();
-            let text = times.write(seconds * 1_000_000 + micros);
+            let mut write = |micros| {
+                let mut text = [0; 17];
+                times.put(&mut text, micros);
+                text
+            };
+            let text = write(seconds * 1_000_000 + micros);
             prop_assert_eq!(std::str::from_utf8(&text).unwrap(), format!("{seconds}.{micros:06}"));
             // Again with the kept second, and just past it.
-            let text = times.write(seconds * 1_000_000 + 999_999);
+            let text = write(seconds * 1_000_000 + 999_999);
             prop_assert_eq!(std::str::from_utf8(&text).unwrap(), format!("{seconds}.999999"));
-            let text = times.write((seconds + 1) * 1_000_000);
+            let text = write((seconds + 1) * 1_000_000);
             prop_assert_eq!(std::str::from_utf8(&text).unwrap(), format!("{}.000000", seconds + 1));
         }
     }
@@ -176,7 +164,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_never_set_gives_a_valid_time() {
         for micros in [0, 1, 999_999_999_999_999, u64::MAX] {
-            let text = Times::default().write(micros);
+            let mut text = [0; 17];
+            Times::default().put(&mut text, micros);
             let number: f64 = std::str::from_utf8(&text).unwrap().parse().unwrap();
             assert!((1e9..1e10).contains(&number), "{number}");
         }

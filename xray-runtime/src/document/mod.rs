@@ -53,9 +53,13 @@ impl Default for Documents {
 }
 
 impl Documents {
+    /// Follows the wall clock. Once a batch: reading it costs as much as a few entities.
+    pub(crate) fn follow_clock(&mut self) {
+        self.anchor.refresh();
+    }
+
     /// Writes what a shipment completes, and keeps the rest.
     pub(crate) fn write(&mut self, core: &Core, mut chunk: Box<Chunk>, batch: &mut Batch) {
-        self.anchor.refresh();
         let Some(tree) = chunk.tree.take() else { return };
         let mut annotations_left = entity::ANNOTATIONS;
         let constants =

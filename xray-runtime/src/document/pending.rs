@@ -6,7 +6,8 @@ use super::entity::{ANNOTATIONS, Place, Writer};
 use super::trim::trim;
 use super::{DEPTH_LIMIT, DOCUMENT_LIMIT};
 use crate::exporter::Batch;
-use crate::record::{Chunk, End, Index, NO_PARENT, Note, Record, Shipment, flag, index_of};
+use crate::note::{NOTES_LIMIT, compact, is_worth_a_look};
+use crate::record::{Chunk, End, Fact, Index, NO_PARENT, Note, Record, Shipment, flag, index_of};
 use crate::recorder::Core;
 
 /// Ends and notes that may wait for their record; it comes with a later shipment.
@@ -29,6 +30,8 @@ struct Node {
     index: Index,
     record: Record,
     notes: Vec<Note>,
+    /// Notes that were left when those replaced were thrown out last.
+    kept: usize,
 }
 
 impl Default for Pending {
@@ -68,6 +71,7 @@ impl Pending {
             index: base + offset as Index,
             record,
             notes: Vec::new(),
+            kept: 0,
         }));
         if before.is_some_and(|last| last >= base) {
             self.nodes.sort_by_key(|node| node.index);
@@ -97,11 +101,11 @@ impl Pending {
         for note in std::mem::take(&mut self.waiting_notes) {
             match self.find(note.index) {
                 Some(node) => {
-                    if let crate::record::Fact::Flags(flags) = note.fact {
+                    if let Fact::Flags(flags) = note.fact {
                         node.record.flags |= flags;
                     } else {
                         node.record.flags |= flag::FACTS;
-                        node.notes.push(note);
+                        node.take(note, core);
                     }
                 }
                 None => self.waiting_notes.push(note),
@@ -202,7 +206,7 @@ impl Pending {
                 position += 1;
                 continue;
             }
-            self.subtree(&order, position, writer, batch);
+            self.subtree(&order, position, shipment == Shipment::Whole, writer, batch);
             let next = position + 1 + order.below[position] as usize;
             for done in position..next {
                 let at = order.at[done];
@@ -219,7 +223,16 @@ impl Pending {
     }
 
     /// Writes a subtree as one document, or as several where it is too large or too deep.
-    fn subtree(&mut self, order: &Order, position: usize, writer: &mut Writer<'_>, batch: &mut Batch) {
+    ///
+    /// With `last` nothing more will be heard of the tree: what is open in it counts as sent.
+    fn subtree(
+        &mut self,
+        order: &Order,
+        position: usize,
+        last: bool,
+        writer: &mut Writer<'_>,
+        batch: &mut Batch,
+    ) {
         enum Step {
             Whole(usize),
             Alone(usize),
@@ -229,7 +242,7 @@ impl Pending {
             match step {
                 Step::Whole(position) => {
                     let mut cut = Vec::new();
-                    if self.document(order, position, writer, batch, &mut cut) {
+                    if self.document(order, position, last, writer, batch, &mut cut) {
                         steps.extend(cut.into_iter().map(Step::Whole));
                     } else if order.below[position] == 0 {
                         steps.push(Step::Alone(position));
@@ -246,7 +259,7 @@ impl Pending {
                         steps[first..].reverse();
                     }
                 }
-                Step::Alone(position) => self.alone(order.at[position], writer, batch),
+                Step::Alone(position) => self.alone(order.at[position], last, writer, batch),
             }
         }
     }
@@ -256,6 +269,7 @@ impl Pending {
         &self,
         order: &Order,
         root: usize,
+        last: bool,
         writer: &mut Writer<'_>,
         batch: &mut Batch,
         cut: &mut Vec<usize>,
@@ -285,8 +299,8 @@ impl Pending {
                 *has_children = true;
             }
             let place = if position == root { node.place() } else { Place::Embedded };
-            writer.entity(out, node.index, &node.record, &node.notes, place);
-            entities += u32::from(node.record.end != 0);
+            writer.entity(out, node.index, &node.record, &node.notes, place, false);
+            entities += u32::from(last || node.record.end != 0);
             stack.push(false);
             position += 1;
             if out.len() - start > DOCUMENT_LIMIT {
@@ -306,19 +320,39 @@ impl Pending {
     }
 
     /// Writes one node without what is below it, cut down where it does not fit.
-    fn alone(&mut self, at: usize, writer: &mut Writer<'_>, batch: &mut Batch) {
+    fn alone(&mut self, at: usize, last: bool, writer: &mut Writer<'_>, batch: &mut Batch) {
         let Some(node) = self.nodes.get_mut(at) else { return };
         let start = batch.open();
         let place = node.place();
         trim(&mut batch.bytes, start, &mut node.notes, writer, |out, notes, writer| {
-            writer.entity(out, node.index, &node.record, notes, place);
+            writer.entity(out, node.index, &node.record, notes, place, false);
             out.push(b'}');
         });
-        batch.close(start, u32::from(node.record.end != 0));
+        batch.close(start, u32::from(last || node.record.end != 0));
     }
 }
 
 impl Node {
+    /// Keeps a note; of a segment that runs for long, with a bound.
+    fn take(&mut self, note: Note, core: &Core) {
+        self.notes.push(note);
+        if !is_worth_a_look(&self.notes, self.kept) {
+            return;
+        }
+        let mut bytes = compact(&mut self.notes);
+        let before = self.notes.len();
+        if bytes > NOTES_LIMIT {
+            // The first ones stay, as where the notes are made.
+            bytes = 0;
+            self.notes.retain(|note| {
+                bytes += note.fact.estimate();
+                bytes <= NOTES_LIMIT || matches!(note.fact, Fact::Name(_))
+            });
+        }
+        core.counts.late_facts.fetch_add((before - self.notes.len()) as u64, Relaxed);
+        self.kept = self.notes.len();
+    }
+
     fn place(&self) -> Place {
         if self.record.parent == NO_PARENT { Place::Segment } else { Place::Subsegment }
     }

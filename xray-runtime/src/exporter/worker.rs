@@ -70,11 +70,13 @@ impl Worker {
     fn work(&mut self, core: &Core) {
         core.wake.looked();
         let asked = core.wake.asked();
+        self.documents.follow_clock();
         core.unsettled.sweep(core.settings.open_children_patience);
         while let Some(chunk) = core.receive() {
             self.documents.write(core, chunk, &mut self.batch);
             if self.batch.bytes.len() >= BATCH_BYTES {
                 self.export(core);
+                self.documents.follow_clock();
             }
         }
         self.export(core);
@@ -91,20 +93,23 @@ impl Worker {
         }
         let done = self.guarded(core, |exporter, batch| exporter.export(batch));
         let counts = &core.counts;
+        let mut sent = (0, 0);
         for entry in &self.batch.entries {
             let entities = u64::from(entry.entities);
-            let counter = match entry.failed.or(if done { None } else { Some(DropCause::ExporterPanicked) }) {
+            let lost = match entry.failed.or(if done { None } else { Some(DropCause::ExporterPanicked) }) {
                 None => {
-                    counts.documents.fetch_add(1, Relaxed);
-                    &counts.sent
+                    sent = (sent.0 + 1, sent.1 + entities);
+                    continue;
                 }
                 Some(DropCause::TooLarge) => &counts.too_large,
                 Some(DropCause::SendFailed) => &counts.send_failed,
                 Some(DropCause::SocketFull) => &counts.socket_full,
                 Some(DropCause::ExporterPanicked) => &counts.exporter_panicked,
             };
-            counter.fetch_add(entities, Relaxed);
+            lost.fetch_add(entities, Relaxed);
         }
+        counts.documents.fetch_add(sent.0, Relaxed);
+        counts.sent.fetch_add(sent.1, Relaxed);
         counts.packets.fetch_add(self.batch.packets, Relaxed);
         counts.bytes.fetch_add(self.batch.packet_bytes, Relaxed);
         self.batch.clear();
