@@ -452,16 +452,28 @@ impl<K: Outcome<R>, R> Begun<K, R> {
     #[inline(always)]
     #[track_caller]
     pub fn call<F: FnOnce() -> R>(self, f: F) -> R {
+        let Self { guard, outcome, .. } = self;
         let value = ManuallyDrop::new(f());
-        match self.outcome.error(&value) {
-            None => self.guard.end(),
-            Some(error) => fail(self.guard, error, K::RECORD, Location::caller(), type_name::<F>()),
-        }
+        conclude(guard, outcome.error(&value), K::RECORD, Location::caller(), type_name::<F>());
         ManuallyDrop::into_inner(value)
     }
 }
 
-/// Ends a function that returned an error.
+/// Ends a function, with its error if it returned one.
+#[inline]
+fn conclude<E>(
+    guard: Guard,
+    error: Option<&E>,
+    record: fn(&E, Place),
+    location: &'static Location<'static>,
+    function: &'static str,
+) {
+    match error {
+        None => guard.end(),
+        Some(error) => fail(guard, error, record, location, function),
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn fail<E>(
