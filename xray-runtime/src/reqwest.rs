@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ::http::{Extensions, HeaderName, HeaderValue};
+use ::http::Extensions;
+use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ::reqwest::{Request, Response};
 use async_trait::async_trait;
 use reqwest_middleware::{Error, Middleware, Next, Result};
@@ -100,7 +101,9 @@ impl XRayMiddleware {
         match &answered {
             Ok(response) => {
                 let mut http = HttpResponse::new().with_status(response.status().as_u16());
-                if let Some(length) = response.content_length() {
+                // As the service states it: what reqwest knows of the body is 0 for HEAD.
+                let stated = response.headers().get(CONTENT_LENGTH);
+                if let Some(length) = stated.and_then(|length| length.to_str().ok()?.trim().parse().ok()) {
                     http = http.with_content_length(length);
                 }
                 subsegment.set_http_response(http);

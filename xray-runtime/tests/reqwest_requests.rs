@@ -68,6 +68,16 @@ async fn a_call_is_a_remote_subsegment() {
 }
 
 #[tokio::test]
+async fn the_length_is_what_the_service_states() {
+    let base = serve(Router::new().route("/", any(async || "hello"))).await;
+    let (_, captured) =
+        in_segment(async { client(XRayMiddleware::new()).head(&base).send().await.unwrap() }).await;
+    let call = captured.segment("root").subsegment("127.0.0.1");
+    assert_eq!(http(&call)["request"]["method"], "HEAD");
+    assert_eq!(http(&call)["response"]["content_length"], 5);
+}
+
+#[tokio::test]
 async fn statuses_have_their_flags() {
     let base = serve(router()).await;
     for (status, flags) in

@@ -126,6 +126,19 @@ async fn nothing_of_the_segment_stays_on_the_thread_between_polls() {
 }
 
 #[tokio::test]
+async fn what_call_does_before_its_future_is_recorded() {
+    let (recorder, captured) = Recorder::in_memory();
+    let mut service = XRayLayer::with_recorder(&recorder).layer(service_fn(|_: Request<()>| {
+        render();
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    }));
+    let response = tower::Service::call(&mut service, get());
+    assert_eq!(xray_runtime::current().trace_id(), None);
+    response.await.unwrap();
+    captured.segment("test").subsegment("render");
+}
+
+#[tokio::test]
 async fn a_dropped_body_is_cancelled() {
     let (sender, _, body) = Frames::new();
     let (response, captured) = answer(get(), Response::new(body)).await;

@@ -128,6 +128,17 @@ async fn what_is_not_sampled_has_its_header_too() {
 }
 
 #[tokio::test]
+async fn head_has_the_length_that_get_would_have() {
+    let (base, captured) = served().await;
+    let response = reqwest::Client::new().head(format!("{base}/api/notifications")).send().await.unwrap();
+    assert_eq!(response.headers()["content-length"], "2");
+    let document = only(&captured);
+    assert_eq!(document["http"]["request"]["method"], "HEAD");
+    assert_eq!(document["http"]["response"], json!({ "status": 200, "content_length": 2 }));
+    assert_eq!(document["annotations"], json!({ "route": "/api/notifications" }));
+}
+
+#[tokio::test]
 async fn statuses_have_their_flags() {
     let (base, captured) = served().await;
     for (status, flags) in [

@@ -103,8 +103,13 @@ impl Answer {
         };
         let stated = response.headers().get(CONTENT_LENGTH);
         let stated = stated.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-        self.content_length =
-            stated.or_else(|| if has_body { response.body().size_hint().exact() } else { None });
+        // axum states it, and drops the body of a response to HEAD, only outside of its layers.
+        let known = || response.body().size_hint().exact();
+        self.content_length = stated.or_else(|| match self.method {
+            Bodiless::Head => known().filter(|&length| length > 0),
+            _ if has_body => known(),
+            _ => None,
+        });
         self.status = Some(status.as_u16());
         self.note_response(self.content_length);
         self.note_grpc_status(response.headers());
