@@ -52,7 +52,11 @@ impl Stack {
                 if let Some(label) = pending.take()
                     && !is_runtime_path(path)
                 {
-                    stack.push(StackFrame { path: path.to_owned().into(), line, label: label.into() });
+                    stack.push(StackFrame {
+                        path: short_path(path).to_owned().into(),
+                        line,
+                        label: label.into(),
+                    });
                 }
                 continue;
             }
@@ -68,6 +72,12 @@ impl Stack {
         }
         stack
     }
+}
+
+/// The path of a file of a registry's package without where this machine keeps it: `serde-1.0.229/src/lib.rs`.
+fn short_path(path: &str) -> &str {
+    let Some((_, below)) = path.split_once("/registry/src/") else { return path };
+    below.split_once('/').map_or(path, |(_, path)| path)
 }
 
 /// `src/main.rs:17:9` as path and line; the column is of no use to the backend.
@@ -144,7 +154,7 @@ fn without_disambiguators(symbol: &str) -> Cow<'_, str> {
 }
 
 /// The crates between the start of a thread and the user's code, and those that take the backtrace.
-const RUNTIME_CRATES: [&str; 20] = [
+const RUNTIME_CRATES: [&str; 22] = [
     "std",
     "core",
     "alloc",
@@ -161,6 +171,8 @@ const RUNTIME_CRATES: [&str; 20] = [
     "hyper",
     "hyper_util",
     "tonic",
+    "reqwest",
+    "reqwest_middleware",
     "anyhow",
     "eyre",
     "backtrace",

@@ -40,8 +40,11 @@ pub fn install_panic_hook() {
     crate::panic::install();
 }
 
-/// Message and frames (label, path, line) that a document would have of the last panic on this thread.
-pub fn take_panic() -> Option<(String, Vec<(String, String, u32)>)> {
+/// Label, path and line of a frame.
+pub type PanicFrame = (String, String, u32);
+
+/// Message and frames that a document would have of the last panic on this thread.
+pub fn take_panic() -> Option<(String, Vec<PanicFrame>)> {
     let cause = crate::exception::Cause::from_panic(&crate::panic::copy()?);
     let exception = cause.exceptions.into_iter().next()?;
     let frame = |frame: crate::backtrace::StackFrame| (frame.label.into(), frame.path.into(), frame.line);

@@ -22,6 +22,9 @@ use crate::tree::Tree;
 /// Bytes of one entry of the metadata; a larger one is refused and counted. A whole document has 64 KB.
 const METADATA_LIMIT: usize = 256 * 1024;
 
+/// Levels of arrays and objects of one entry; readers take a document of 127.
+const METADATA_NESTING: u8 = 100;
+
 /// A segment or subsegment that runs. Where nothing is recorded (no segment, not sampled, disabled) every call on it is
 /// a branch and no more, so that code need not ask.
 ///
@@ -175,7 +178,8 @@ impl Entity {
     }
 
     /// As [`put_metadata`](Self::put_metadata), in a namespace of yours. Namespaces that begin with `AWS.` are X-Ray's own and
-    /// refused; one entry has at most 256 KiB of JSON.
+    /// refused; one entry has at most 256 KiB of JSON,
+    /// nested at most 100 deep.
     pub fn put_metadata_in(
         &self,
         namespace: impl Into<Cow<'static, str>>,
@@ -196,9 +200,10 @@ impl Entity {
     }
 
     fn put_json(&self, namespace: Cow<'static, str>, key: Cow<'static, str>, json: Option<String>) {
-        match json {
-            Some(json) if !namespace.starts_with("AWS.") => {
-                self.note(Fact::Metadata(Box::new(Metadata { namespace, key, json: json.into() })));
+        let nesting = json.as_deref().map_or(0, crate::document::nesting);
+        match (json, u8::try_from(nesting)) {
+            (Some(json), Ok(nesting @ 0..=METADATA_NESTING)) if !namespace.starts_with("AWS.") => {
+                self.note(Fact::Metadata(Box::new(Metadata { namespace, key, json: json.into(), nesting })));
             }
             _ => self.count(|core| core.counts.refused.fetch_add(1, Relaxed)),
         }
@@ -217,14 +222,19 @@ impl Entity {
         self.note(Fact::Request(Box::new(request)));
     }
 
-    /// Says what was answered over HTTP, and sets the flags of its status.
+    /// Says what was answered over HTTP, and sets the flags of its status: for a segment as
+    /// [`status`](crate::RecorderBuilder::status) has them, for a subsegment by the rule (4xx error, 429 throttle, 5xx fault).
     pub fn set_http_response(&self, response: HttpResponse) {
         if !self.is_recorded() {
             return;
         }
         if let Some(status) = response.status {
-            let flags = self.find_tree().map(|tree| tree.core.settings.status_overrides.flags(status));
-            self.set_flags(flags.unwrap_or(StatusFlags::from_http(status)));
+            // What a status of ours means says nothing of one that another service answers with.
+            let is_segment = index_of(self.key) == 0;
+            let overrides = self.find_tree().filter(|_| is_segment);
+            self.set_flags(overrides.map_or(StatusFlags::from_http(status), |tree| {
+                tree.core.settings.status_overrides.flags(status)
+            }));
         }
         self.note(Fact::Response(response));
     }
@@ -249,7 +259,7 @@ impl Entity {
         });
     }
 
-    /// Says that the called service is expected to send a segment of its own.
+    /// Says that the called service is expected to send a segment of its own: `http.request.traced`. Without a request nothing is said.
     pub fn set_traced(&self) {
         self.note(Fact::Traced);
     }

@@ -1,8 +1,10 @@
 //! How errors and panics are recorded: once, however many captured functions they pass.
 
+use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::error::Error;
 use std::panic::Location;
+use std::sync::Arc;
 
 use crate::backtrace::StackFrame;
 use crate::context;
@@ -114,10 +116,15 @@ pub(crate) fn record(entity: &Entity, mut cause: Cause, bits: u32, seen: Option<
     }
     let Some(first) = cause.exceptions.first_mut() else { return };
     let exception = first.id;
+    let bare = first.stack.is_empty() && frame.is_none();
     if first.stack.is_empty() {
         first.stack.extend(frame);
     }
     entity.note(Fact::Exceptions(cause.exceptions));
+    if bare {
+        // Seen by a middleware, which has no place of its own: the functions that wait for it are the stack.
+        entity.note(Fact::Stack(exception, Arc::new(Backtrace::force_capture())));
+    }
     context::with_chunk(key, |chunk| {
         let index = index_of(key);
         chunk.last_error =
@@ -157,21 +164,32 @@ thread_local! {
     static RECORDED: Cell<(u64, Option<EntityId>)> = const { Cell::new((0, None)) };
 }
 
+/// Whether a panic is known to unwind through an entity; its guard may as well end in a destructor that the unwinding runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certain {
+    Yes,
+    No,
+}
+
 /// Records the panic that unwinds through an entity which began before it.
 #[cold]
-pub(crate) fn record_panic(entity: &Entity, started: u64) {
+pub(crate) fn record_panic(entity: &Entity, started: u64, certain: Certain) {
     let key = entity.key();
     if key < FIRST {
         return;
     }
     let noted = panic::peek(|note| (note.sequence, note.id, note.ticks));
     let Some((sequence, id, ticks)) = noted else {
-        // Without a note there is no hook: no recorder was installed.
+        // Without a note the hook was not told: it is not installed, or the panic was resumed.
         entity.set_bits(flag::FAULT);
         return;
     };
     if started > ticks {
-        // It began in a destructor that the unwinding runs: the panic is not its own.
+        // It began in a destructor that the unwinding runs: the panic is not its own. Or the note is of an older panic, and this
+        // one was resumed, of which the hook is not told.
+        if certain == Certain::Yes {
+            entity.set_bits(flag::FAULT);
+        }
         return;
     }
     entity.set_bits(flag::FAULT);

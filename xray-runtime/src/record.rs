@@ -1,5 +1,6 @@
 //! What is kept of one segment or subsegment while it runs: a record in a chunk, and facts beside it.
 
+use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub(crate) enum Fact {
     Panic(Box<PanicNote>),
     /// Why it failed: the exception that a descendant has recorded.
     SameAs(EntityId),
+    /// Where an exception was recorded, if it says nothing of that itself; resolved on the exporter's thread.
+    Stack(EntityId, Arc<Backtrace>),
     /// One more frame of an exception that passes another captured function.
     Frame(EntityId, Box<StackFrame>),
     /// Flags for a record of another chunk.
@@ -119,6 +122,8 @@ pub(crate) struct Metadata {
     pub(crate) namespace: Cow<'static, str>,
     pub(crate) key: Cow<'static, str>,
     pub(crate) json: Box<str>,
+    /// Levels of arrays and objects in `json`.
+    pub(crate) nesting: u8,
 }
 
 #[derive(Debug)]
@@ -197,7 +202,7 @@ impl Fact {
             Self::Precursor(_) => 19,
             Self::SamplingRule(_) | Self::Traced | Self::Flags(_) => 16,
             Self::Exceptions(exceptions) => 256 + 512 * exceptions.len(),
-            Self::Panic(_) => 4096,
+            Self::Panic(_) | Self::Stack(..) => 4096,
             Self::SameAs(_) => 28,
             Self::Frame(..) => 160,
         }
@@ -252,11 +257,11 @@ impl Chunk {
     /// The record of a key, where it stands in this chunk.
     #[inline(always)]
     pub(crate) fn record_mut(&mut self, key: Key) -> Option<&mut Record> {
-        self.records.get_mut(usize::try_from(key ^ self.base).ok()?)
+        self.records.get_mut(usize::try_from(key.wrapping_sub(self.base)).ok()?)
     }
 
     pub(crate) fn record(&self, key: Key) -> Option<&Record> {
-        self.records.get(usize::try_from(key ^ self.base).ok()?)
+        self.records.get(usize::try_from(key.wrapping_sub(self.base)).ok()?)
     }
 
     /// The parent of a record of this chunk, also of one that was sent while it was open.

@@ -91,7 +91,7 @@ async fn statuses_have_their_flags() {
         let call = root.subsegment("127.0.0.1");
         assert_eq!([call.is_error(), call.is_throttle(), call.is_fault()], flags);
         assert!(!root.is_error() && !root.is_fault(), "only the call failed");
-        assert_eq!(call.json()["traced"], true);
+        assert_eq!(call.json()["http"]["request"]["traced"], true);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use super::json;
 use super::name::Names;
 use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
-use crate::backtrace::StackFrame;
+use crate::backtrace::{Stack, StackFrame};
 use crate::clock::Anchor;
 use crate::exception::{Cause, Exception};
 use crate::http::{HttpRequest, HttpResponse};
@@ -17,6 +17,9 @@ use crate::tree::Tree;
 
 /// How many notes an entity may have before the later of two is found by hashing.
 const FEW: usize = 16;
+
+/// The namespace of the metadata that takes what is more than [`MAX_ANNOTATIONS`].
+const OVERFLOW: &str = "annotations_overflow";
 
 /// Where an entity stands, which decides what is written of its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +66,9 @@ impl Writer<'_> {
         let fallback = &self.tree.core.settings.service;
         if record.name.is_empty() {
             let name = last(notes, |fact| if let Fact::Name(name) = fact { Some(name) } else { None });
-            let name = name.unwrap_or(&Cow::Borrowed(""));
-            self.names.of_text(name, fallback).write(out, follows, id, self.times, start, end);
+            self.names
+                .of_text(name.map_or("", |name| name.as_ref()), fallback)
+                .write(out, follows, id, self.times, start, end);
         } else {
             self.names.of_literal(record.name, fallback).write(out, follows, id, self.times, start, end);
         }
@@ -133,9 +137,6 @@ impl Writer<'_> {
         if let Some(user) = last(notes, |fact| if let Fact::User(user) = fact { Some(user) } else { None }) {
             json::member(out, "user", user);
         }
-        if notes.iter().any(|note| matches!(note.fact, Fact::Traced)) {
-            out.extend_from_slice(b",\"traced\":true");
-        }
         let mut precursors = notes.iter().filter_map(|note| match &note.fact {
             Fact::Precursor(id) => Some(id),
             _ => None,
@@ -172,6 +173,9 @@ impl Writer<'_> {
             |fact| if let Fact::Annotation(key, value) = fact { Some((key.as_ref(), value)) } else { None },
             |(key, _)| *key,
             |(key, value)| {
+                if cancelled && key == "cancelled" {
+                    return;
+                }
                 if *self.annotations_left == 0 {
                     overflow.push((key, value));
                     return;
@@ -201,6 +205,11 @@ impl Writer<'_> {
         if entries.is_empty() && overflow.is_empty() {
             return;
         }
+        let in_the_way: Vec<&Metadata> = if overflow.is_empty() {
+            Vec::new()
+        } else {
+            entries.extract_if(.., |entry| entry.namespace == OVERFLOW).collect()
+        };
         // Stable: within a namespace they keep the order in which they were put.
         entries.sort_by(|a, b| a.namespace.cmp(&b.namespace));
         out.extend_from_slice(b",\"metadata\":{");
@@ -220,25 +229,31 @@ impl Writer<'_> {
             out.push(b':');
             out.extend_from_slice(entry.json.as_bytes());
         }
-        if namespace.is_some() {
-            out.push(b'}');
-        }
         if !overflow.is_empty() {
             if namespace.is_some() {
-                out.push(b',');
+                out.extend_from_slice(b"},");
             }
-            out.extend_from_slice(b"\"annotations_overflow\":{");
-            for (n, (key, value)) in overflow.iter().enumerate() {
-                if n > 0 {
-                    out.push(b',');
-                }
+            out.push(b'"');
+            out.extend_from_slice(OVERFLOW.as_bytes());
+            out.extend_from_slice(b"\":{");
+            let mut first = true;
+            // The user's own entries of this namespace, then what did not fit.
+            for entry in &in_the_way {
+                separate(out, &mut first);
+                json::string(out, &entry.key);
+                out.push(b':');
+                out.extend_from_slice(entry.json.as_bytes());
+            }
+            for (key, value) in
+                overflow.iter().filter(|(key, _)| in_the_way.iter().all(|entry| entry.key != *key))
+            {
+                separate(out, &mut first);
                 json::string(out, key);
                 out.push(b':');
                 annotation_value(out, value);
             }
-            out.push(b'}');
         }
-        out.push(b'}');
+        out.extend_from_slice(b"}}");
     }
 
     fn http(&self, out: &mut Vec<u8>, notes: &[Note]) {
@@ -251,7 +266,7 @@ impl Writer<'_> {
         }
         out.extend_from_slice(b",\"http\":{");
         if let Some(request) = request {
-            http_request(out, request);
+            http_request(out, request, notes.iter().any(|note| matches!(note.fact, Fact::Traced)));
         }
         if let Some(response) = response {
             if request.is_some() {
@@ -328,6 +343,12 @@ fn each_last<'n, T: Copy, K: Eq + std::hash::Hash>(
     kept.into_iter().for_each(visit);
 }
 
+fn separate(out: &mut Vec<u8>, first: &mut bool) {
+    if !std::mem::take(first) {
+        out.push(b',');
+    }
+}
+
 fn annotation_value(out: &mut Vec<u8>, value: &AnnotationValue) {
     match value {
         AnnotationValue::String(text) => json::string(out, text),
@@ -341,7 +362,7 @@ fn annotation_value(out: &mut Vec<u8>, value: &AnnotationValue) {
     }
 }
 
-fn http_request(out: &mut Vec<u8>, request: &HttpRequest) {
+fn http_request(out: &mut Vec<u8>, request: &HttpRequest, traced: bool) {
     out.extend_from_slice(b"\"request\":");
     let open = out.len();
     let texts: [(&str, Option<&str>); 4] = [
@@ -357,6 +378,9 @@ fn http_request(out: &mut Vec<u8>, request: &HttpRequest) {
     }
     if request.x_forwarded_for {
         out.extend_from_slice(b",\"x_forwarded_for\":true");
+    }
+    if traced {
+        out.extend_from_slice(b",\"traced\":true");
     }
     close_members(out, open);
 }
@@ -427,7 +451,12 @@ fn cause_object(out: &mut Vec<u8>, exceptions: &[Exception], notes: &[Note]) {
             Fact::Frame(id, frame) if *id == exception.id => Some(frame.as_ref()),
             _ => None,
         });
-        stack(out, exception.stack.iter().chain(passed));
+        let seen = notes.iter().find_map(|note| match &note.fact {
+            Fact::Stack(id, backtrace) if *id == exception.id => Some(Stack::parse(&backtrace.to_string())),
+            _ => None,
+        });
+        let seen = seen.map(|stack| stack.frames).unwrap_or_default();
+        stack(out, exception.stack.iter().chain(&seen).chain(passed));
         out.push(b'}');
     }
     out.extend_from_slice(b"]}");
@@ -456,7 +485,9 @@ fn stack<'f>(out: &mut Vec<u8>, frames: impl Iterator<Item = &'f StackFrame>) {
 pub(super) fn described(fact: &Fact) -> Option<Cow<'static, str>> {
     match fact {
         Fact::Metadata(entry) => Some(format!("metadata.{}.{}", entry.namespace, entry.key).into()),
-        Fact::Exceptions(_) | Fact::Panic(_) | Fact::Frame(..) => Some("cause.exceptions.stack".into()),
+        Fact::Exceptions(_) | Fact::Panic(_) | Fact::Stack(..) | Fact::Frame(..) => {
+            Some("cause.exceptions.stack".into())
+        }
         Fact::Annotation(key, _) => Some(format!("annotations.{key}").into()),
         _ => None,
     }

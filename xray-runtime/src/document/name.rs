@@ -1,8 +1,6 @@
 //! What entities begin with: name, id and times. Most names are literals, so the text of each is made once and its id
 //! and times are filled in: one copy an entity.
 
-use std::borrow::Cow;
-
 use super::json::{self, Times};
 use crate::naming::sanitise_name;
 use crate::trace_id::hex16;
@@ -55,7 +53,7 @@ impl Names {
     }
 
     /// The text of a name that was made at run time; good until the next call.
-    pub(super) fn of_text(&mut self, name: &Cow<'static, str>, fallback: &str) -> &mut Template {
+    pub(super) fn of_text(&mut self, name: &str, fallback: &str) -> &mut Template {
         self.scratch.make(name, fallback);
         &mut self.scratch
     }
