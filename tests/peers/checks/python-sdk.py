@@ -1,0 +1,126 @@
+"""The documents of the aws-xray-sdk for Python, through `xray-daemon tail`: a line and a drawing of each trace."""
+import contextlib
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+from harness import HERE, Check, Missing, ask, cargo, json_line
+
+APP = HERE / "python" / "cruddur.py"
+KNOWN = "1-5759e988-bd862e3fe1be46a994272793"
+FROM_UPSTREAM = {"X_Amzn_Trace_Id": f"Root={KNOWN};Parent=53995c3f42cd8ad8;Sampled=1"}
+UNSAMPLED = {"X_Amzn_Trace_Id": f"Root={KNOWN.replace('5759', '5760')};Parent=53995c3f42cd8ad8;Sampled=0"}
+raised = 1 + APP.read_text().splitlines().index("        raise ValueError('bad \"quoted\" value') from error")
+VALUE_ERROR = {"type": "ValueError", "message": 'bad "quoted" value', "at": f"{APP.name}:{raised}"}
+# No place: the SDK's stack of this one is where Flask tells it of the exception.
+BOOM = {"type": "RuntimeError", "message": "boom at top"}
+FAULT = {"status": 500, "health": "fault"}
+REFUSED = {"status": 502, "health": "fault", "problem": {"type": "ConnectionError"}}
+
+# Method, path, headers, and what the line says; `Cruddur`, healthy, one segment where nothing else is said.
+CASES = [
+    ("GET", "/api/activities/home", {}, {}),
+    ("GET", "/api/activities/home?secret=1", {"Host": "api.cruddur.com"}, {"name": "api.cruddur.com"}),
+    ("GET", "/api/activities/home", FROM_UPSTREAM, {"orphans": 1}),
+    ("GET", "/api/activities/notifications", {}, {"spans": 3}),
+    ("POST", "/status/404", {}, {"status": 404, "health": "error"}),
+    ("GET", "/status/429", {}, {"status": 429, "health": "throttle"}),
+    ("GET", "/status/503", {}, {"status": 503, "health": "fault"}),
+    ("GET", "/user", {}, {"user": "żółć ☃"}),
+    ("GET", "/boom", {}, {**FAULT, "problem": BOOM}),
+    ("GET", "/boom-chain", {}, {**FAULT, "spans": 3, "problem": VALUE_ERROR}),
+    ("GET", "/caught", {}, {"health": "fault", "spans": 2, "problem": VALUE_ERROR}),
+    ("GET", "/downstream", {}, {"spans": 3, "services": ["Cruddur", "downstream"]}),
+    ("GET", "/downstream-httpx", {}, {"spans": 3, "services": ["Cruddur", "downstream"]}),
+    ("GET", "/downstream-refused", {}, {**REFUSED, "spans": 2, "services": ["Cruddur", "127.0.0.1"]}),
+    ("GET", "/sqlite", {}, {"spans": 2, "services": ["Cruddur", ":memory:"]}),
+    ("GET", "/big/150", {}, {"spans": 151}),
+]
+
+
+def expected_line(method, path, said):
+    name = said.get("name", "Cruddur")
+    request = {"method": method, "path": path.partition("?")[0]}
+    return {"name": name, **request, "status": 200, "health": "ok", "spans": 1, "services": [name], **said}
+
+
+def told(line, expected):
+    """What can be foretold of a line, to be compared with what is expected."""
+    line = {key: value for key, value in line.items() if key not in ("time", "trace_id", "duration_ms")}
+    line["services"] = [service["name"] for service in line["services"]]
+    if "problem" in expected and "problem" in line:
+        line["problem"] = {key: line["problem"].get(key) for key in expected["problem"]}
+    return line
+
+
+def drawing(check, daemon, ends_with):
+    """The trace's rows once the empty line after them is there: (tree and name, outcome), and the lines of details."""
+    daemon.line(ends_with, daemon.out)
+    daemon.wait("an empty line", lambda: not daemon.out[-1])
+    drawn = [line for line in daemon.out if line]
+    daemon.out.clear()
+    check.holds("a drawing begins with its trace", drawn[0], "Trace 1-...", drawn[0].startswith("Trace 1-"))
+    rows = [re.match(r" ([ │├└]*\S+).*▕.*▏ ?(.*)$", line) for line in drawn]
+    details = [line.strip(" │") for line, row in zip(drawn, rows) if not row]
+    return [row.groups() for row in rows if row], details[1:]
+
+
+with Check() as check:
+    program = cargo("xray-daemon")
+    lines, udp = check.tail(program, "--format", "json")
+    far, far_port = check.flask(udp, SERVICE="downstream")
+    home = f"http://127.0.0.1:{far_port}/api/activities/home"
+    app, port = check.flask(udp, SERVICE="Cruddur", DOWNSTREAM=home)
+
+    began = datetime.now(timezone.utc) - timedelta(milliseconds=1)
+    # First: should it be sent in spite of its header, its line comes before those that are waited for.
+    check.equal("an unsampled request is answered", ask(port, "/status/204", **UNSAMPLED)[0], 204)
+    sent = []
+    for method, path, headers, said in CASES:
+        expected = expected_line(method, path, said)
+        status, answer, _ = ask(port, path, method, **headers)
+        check.equal(f"{method} {path} is answered", status, expected["status"])
+        trace = re.search(r"Root=([^;]+)", answer["X-Amzn-Trace-Id"])[1]
+        sent.append((f"the line of {method} {path} {headers or ''}".rstrip(), trace, expected))
+    check.equal("the trace id comes from upstream", sent[2][1], KNOWN)
+
+    # The SDK writes a bare `Infinity`, which is no JSON.
+    check.equal("/infinity is answered", ask(port, "/infinity")[0], 200)
+    rejected = lines.line("rejected a document: (.*)", lines.err)[1]
+    check.holds("why it is rejected", rejected, "not JSON, and where", re.search("JSON.*line 1 column", rejected))
+
+    with contextlib.suppress(Missing):  # told below, line by line
+        for _, trace, _ in sent:
+            json_line(lines, trace)
+    check.equal("`tail` ends well", lines.stop(), 0)
+    last = lines.err[-1]
+    check.holds("what was lost", last, "1 invalid document", re.search(r"received; 1 with an invalid document$", last))
+    check.equal("what else `tail` tells", lines.err[:-2], [f"xray-daemon: listening on UDP {udp}; Ctrl-C ends it"])
+    ended = datetime.now(timezone.utc)
+    by_trace = {line["trace_id"]: line for line in map(json.loads, lines.out)}
+    check.equal("one line for each sampled request", len(lines.out), len(CASES))
+    for what, trace, expected in sent:
+        line = by_trace.get(trace)
+        check.equal(what, line and told(line, expected), expected)
+        if line:
+            time = datetime.fromisoformat(line["time"])
+            check.holds(f"{what}: its time", time, f"{began} to {ended}", began <= time <= ended)
+            took = line["duration_ms"]
+            most = (ended - began) / timedelta(milliseconds=1)
+            check.holds(f"{what}: its length", took, f"more than 0, at most {most} ms", 0 < took <= most)
+
+    # Where the first one listened: the app has not noticed.
+    drawings, _ = check.tail(program, "--waterfall", udp=udp)
+    ask(port, "/api/activities/notifications")
+    rows, details = drawing(check, drawings, "metadata")
+    expected = [("Cruddur", "200"), ("└ notifications-activities", ""), ("  └ mock_data", "")]
+    check.equal("the drawing of notifications", rows, expected)
+    check.equal("one line of metadata", len(details), 1)
+    metadata = re.fullmatch(r"metadata: namespace\.key = (\{.*\})", details[0])
+    metadata = json.loads(metadata[1]) if metadata else {}
+    check.equal("mock_data's metadata", {**metadata, "now": "a time"}, {"now": "a time", "results-size": 1})
+    now = metadata.get("now", "nothing")
+    check.holds("mock_data's time", now, f"after {ended}", now > ended.isoformat())
+
+    check.equal("`tail --waterfall` ends well", drawings.stop(), 0)
+    check.equal("the app ends well", (app.stop(), far.stop()), (0, 0))

@@ -1,0 +1,210 @@
+"""What the checks share: peers in their environment, programs whose lines are awaited, a tap on UDP, the count."""
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PATIENCE = 60  # seconds until what is awaited counts as missing: for a busy machine
+
+
+class Missing(Exception):
+    """What was awaited did not come."""
+
+
+def python():
+    """The Python that has the packages of python/requirements.txt, each made ready once and kept under target/."""
+    wanted = HERE / "python" / "requirements.txt"
+    environment = ROOT / "target" / "peers" / "venv"
+    interpreter, complete = environment / "bin" / "python", environment / "complete.txt"
+    if not (interpreter.exists() and complete.exists() and complete.read_text() == wanted.read_text()):
+        print("making target/peers/venv", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted]
+        subprocess.run(install, check=True)
+        # Last: an environment that is half made is made anew.
+        shutil.copyfile(wanted, complete)
+    return interpreter
+
+
+def cargo(package):
+    """Builds a package's program; returns its path."""
+    command = ["cargo", "build", "--quiet", "--package", package, "--bin", package]
+    command.append("--message-format=json-render-diagnostics")
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    messages = map(json.loads, built.stdout.splitlines())
+    return next(message["executable"] for message in messages if message.get("executable"))
+
+
+class Program:
+    """A running program. Its lines are kept as they come: `out` and `err`."""
+
+    def __init__(self, *command, **environment):
+        # Neither the caller's settings nor a proxy may stand between the parts.
+        foreign = re.compile("aws_.*|_x_amzn_.*|.*_proxy", re.IGNORECASE)
+        inherited = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
+        self.name = next(Path(word).name for word in command if not word.endswith("python"))
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+            errors="replace", env={**inherited, **environment},
+        )
+        self.changed = threading.Condition()
+        self.out, self.err = [], []
+        streams = [(self.process.stdout, self.out), (self.process.stderr, self.err)]
+        self.open = len(streams)
+        self.readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in streams]
+        for reader in self.readers:
+            reader.start()
+
+    def _read(self, stream, lines):
+        for line in stream:
+            with self.changed:
+                lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.open -= 1
+            self.changed.notify_all()
+
+    def wait(self, what, of):
+        """What `of` returns once that is neither None nor False; it is asked again after each line."""
+        with self.changed:
+            self.changed.wait_for(lambda: of() or self.open == 0, PATIENCE)
+            if not (found := of()):
+                raise Missing(f"{what}, from {self.name}; it wrote {self.out[-20:]} and {self.err[-20:]}")
+            return found
+
+    def line(self, pattern, lines):
+        """The first of `out` or `err` that has the pattern, as a match."""
+        return self.wait(pattern, lambda: next(filter(None, (re.search(pattern, line) for line in lines)), None))
+
+    def stop(self):
+        """Asks it to end and returns its exit code; all it wrote is in `out` and `err` then."""
+        self.process.terminate()
+        try:
+            code = self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        for reader in self.readers:
+            reader.join()
+        return code
+
+
+class Check:
+    """Counts what holds, prints what does not, and ends every program that it started."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.programs = contextlib.ExitStack()
+
+    def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        self.programs.close()
+        if isinstance(error, Missing):
+            self.fail("the run to its end", "what is awaited", error)
+        elif isinstance(error, Exception):
+            traceback.print_exception(error)
+            self.fail("the run to its end", "no exception", repr(error))
+        elif error:
+            return False  # interrupted
+        print(f"{self.passed} passed, {self.failed} failed")
+        sys.exit(1 if self.failed else 0)
+
+    def run(self, *command, **environment):
+        program = Program(*map(str, command), **environment)
+        self.programs.callback(program.stop)
+        return program
+
+    def tail(self, daemon, *options, udp="127.0.0.1:0"):
+        """A daemon that prints each trace; and the address where it listens."""
+        program = self.run(daemon, "tail", *options, "-b", udp)
+        return program, program.line(r"listening on UDP (\S+);", program.err)[1]
+
+    def flask(self, daemon_address, **environment):
+        """The Python app; and its port."""
+        app = HERE / "python" / "cruddur.py"
+        program = self.run(python(), app, AWS_XRAY_DAEMON_ADDRESS=daemon_address, **environment)
+        return program, int(program.line(r"listening on http://127.0.0.1:(\d+)", program.out)[1])
+
+    def fail(self, what, expected, got):
+        self.failed += 1
+        print(f"FAILED {what}\n  expected {expected}\n  got      {got}")
+
+    def equal(self, what, got, expected):
+        if got == expected:
+            self.passed += 1
+        else:
+            self.fail(what, expected, got)
+
+    def holds(self, what, got, expected, condition):
+        """`condition` is true of what was got; `expected` says it in words."""
+        if condition:
+            self.passed += 1
+        else:
+            self.fail(what, expected, got)
+
+
+class Tap:
+    """Stands before a daemon on UDP: keeps each document, and sends each datagram on as it came."""
+
+    def __init__(self, daemon):
+        host, port = daemon.rsplit(":", 1)
+        self.datagrams = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        threading.Thread(target=self._pass_on, args=((host, int(port)),), daemon=True).start()
+
+    def _pass_on(self, daemon):
+        while True:
+            datagram = self.socket.recv(65536)
+            # Kept first: whoever has seen the daemon's line finds the document here.
+            self.datagrams.append(datagram)
+            self.socket.sendto(datagram, daemon)
+
+    def documents(self):
+        return [json.loads(datagram.partition(b"\n")[2]) for datagram in self.datagrams]
+
+
+def two_free_ports():
+    """The first of two TCP ports in a row that were free a moment ago."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def json_line(tail, trace):
+    """What `tail --format json` says of the trace, once it does."""
+
+    def of_trace():
+        return next((line for line in map(json.loads, tail.out) if line["trace_id"] == trace), None)
+
+    return tail.wait(f"a line for {trace}", of_trace)
+
+
+def ask(port, path, method="GET", **headers):
+    """Status, headers and body of the answer; header names are written with `_` for `-`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
