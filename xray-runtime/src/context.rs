@@ -88,7 +88,7 @@ fn begin_recorded(parent: Key, name: &'static str) -> Key {
             if offset < chunk.records.capacity() {
                 chunk.records.push(Record { name, start, end: 0, parent: index_of(parent), flags: 0 });
                 chunk.open += 1;
-                let key = chunk.base | offset as Key;
+                let key = chunk.base + offset as Key;
                 context.current.set(key);
                 context.put(top);
                 return key;
@@ -104,7 +104,7 @@ fn begin_recorded(parent: Key, name: &'static str) -> Key {
 #[inline(never)]
 fn begin_with_room(parent: Key, name: &'static str) -> Key {
     let ready = with_top(|chunk| {
-        if chunk.records.len() < CHUNK_LIMIT / 2 {
+        if chunk.records.len() < CHUNK_LIMIT / 4 {
             chunk.records.reserve(chunk.records.len().max(64));
         } else if let Some(tree) = chunk.tree.clone() {
             tree.stream(chunk);
@@ -121,7 +121,7 @@ pub(crate) fn end_here(key: Key, flags: u32) {
         let mut top = context.take();
         if let Some(chunk) = &mut *top {
             let ticks = chunk.clock.ticks();
-            if let Some(offset) = usize::try_from(key ^ chunk.base).ok()
+            if let Some(offset) = usize::try_from(key.wrapping_sub(chunk.base)).ok()
                 && let Some(record) = chunk.records.get_mut(offset)
                 && record.end == 0
                 && context.current.get() == key
@@ -334,6 +334,20 @@ fn pop_from(
     at.below = chunk.below.take();
     at.outer = chunk.outer;
     Some(chunk)
+}
+
+/// `key` has ended: where it was current before a chunk came on top, `outer` is now.
+#[cold]
+pub(crate) fn leave(key: Key, outer: Key) {
+    with_top(|top| {
+        let mut at = Some(top);
+        while let Some(chunk) = at {
+            if chunk.outer == key {
+                chunk.outer = outer;
+            }
+            at = chunk.below.as_deref_mut();
+        }
+    });
 }
 
 /// Reads the chunk that is on top.

@@ -32,6 +32,7 @@ pub(crate) struct PanicNote {
 
 thread_local! {
     static PANICS: Cell<u64> = const { Cell::new(0) };
+    static HAS_NOTE: Cell<bool> = const { Cell::new(false) };
     /// The last panic: at most one note a thread, so nothing grows.
     static LAST: RefCell<Option<PanicNote>> = const { RefCell::new(None) };
 }
@@ -66,12 +67,22 @@ fn note(info: &PanicHookInfo<'_>) {
         backtrace: Arc::new(Backtrace::force_capture()),
         ticks: Clock::new().ticks(),
     };
+    HAS_NOTE.set(true);
     // Neither a thread that is ending nor a panic while a note is read may panic here.
     let _ = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
             *last = Some(note);
         }
     });
+}
+
+/// Forgets a panic that is over. A panic that is resumed on this thread later calls no hook, and must not be taken for it.
+#[inline]
+pub(crate) fn forget_old() {
+    if HAS_NOTE.get() && !std::thread::panicking() {
+        HAS_NOTE.set(false);
+        let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| last.take()));
+    }
 }
 
 /// Reads the note of the last panic on this thread, and leaves it for the guards further out.

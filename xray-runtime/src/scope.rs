@@ -7,6 +7,7 @@ use std::thread::panicking;
 
 use crate::clock::Clock;
 use crate::context;
+use crate::error::Certain;
 use crate::record::{Chunk, FIRST, Key, NONE, flag, same_tree};
 use crate::recorder::Core;
 use crate::segment::SegmentBuilder;
@@ -83,7 +84,8 @@ impl Root {
     #[cold]
     #[inline(never)]
     pub(crate) fn close_attached(key: Key) {
-        if key >= FIRST {
+        let on_top = context::with_chunk(key, |_| ()).is_some();
+        if key >= FIRST && on_top {
             context::end(key, 0);
         }
         let chunk = context::pop(|chunk| {
@@ -95,14 +97,20 @@ impl Root {
         if let Some(mut chunk) = chunk
             && let Some(tree) = chunk.tree.take()
         {
+            if !on_top {
+                tree.end_from_afar(key, &Clock::new(), 0);
+            }
             tree.detach(chunk, true);
         }
     }
 
     pub(crate) fn close_with(&mut self, flags: u32) {
         self.resume();
-        if self.key >= FIRST {
+        // Another segment is on top where guards end out of order.
+        if context::with_chunk(self.key, |_| ()).is_some() {
             context::end(self.key, flags);
+        } else {
+            self.tree.end_from_afar(self.key, &Clock::new(), flags);
         }
         if let Some(mut chunk) = self.take() {
             let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(&self.tree));
@@ -386,7 +394,7 @@ impl Drop for Entered<'_> {
             _ => NONE,
         };
         if panicking() {
-            crate::capture::unwound(key);
+            crate::capture::unwound(key, Certain::Yes);
         }
         self.finish_rarely(on, 0);
     }
@@ -439,6 +447,6 @@ fn cancelled() -> u32 {
 
 fn record_unwinding(key: Key) {
     if panicking() {
-        crate::capture::unwound(key);
+        crate::capture::unwound(key, Certain::No);
     }
 }

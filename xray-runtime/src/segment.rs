@@ -10,6 +10,7 @@ use std::thread::panicking;
 use crate::capture::unwound;
 use crate::context;
 use crate::entity::Entity;
+use crate::error::Certain;
 use crate::future::InSegment;
 use crate::record::{FIRST, Fact, NO_PARENT, Record, UNSAMPLED, flag};
 use crate::recorder::{Core, current_core};
@@ -102,6 +103,7 @@ impl<'a> SegmentBuilder<'a> {
         if !core.is_enabled() {
             return None;
         }
+        crate::panic::forget_old();
         let name: Cow<'static, str> = name.unwrap_or_else(|| match core.naming.choose(request.host) {
             chosen if chosen == core.settings.service => core.settings.service.clone(),
             chosen => Cow::Owned(chosen.to_owned()),
@@ -184,7 +186,7 @@ impl Drop for Segment {
     fn drop(&mut self) {
         if let Some(root) = self.root.take() {
             if panicking() && root.key >= FIRST {
-                unwound(root.key);
+                unwound(root.key, Certain::No);
             }
             root.close();
         }

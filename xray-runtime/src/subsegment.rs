@@ -8,11 +8,13 @@ use crate::capture::unwound;
 use crate::clock::Clock;
 use crate::context;
 use crate::entity::Entity;
+use crate::error::Certain;
 use crate::record::{FIRST, Key, same_tree};
 
 /// A subsegment that runs until this is dropped or [ended](Self::end). It dereferences to its [`Entity`].
 ///
-/// It may be held over an `.await`, sent to another thread and ended there. It is current where it began, until it ends.
+/// It may be held over an `.await`, sent to another thread and ended there. It is current where it began, until it ends; ended on another thread, it
+/// stays the parent of what begins there until what is around it ends.
 ///
 /// ```
 /// use xray_runtime::{Recorder, begin_subsegment};
@@ -71,7 +73,7 @@ impl Drop for Subsegment {
             return;
         }
         if panicking() {
-            unwound(key);
+            unwound(key, Certain::No);
         }
         if same_tree(key, context::current()) {
             context::end(key, 0);
@@ -79,6 +81,8 @@ impl Drop for Subsegment {
                 context::set_current(self.outer);
             }
         } else if let Some(tree) = self.entity.tree() {
+            // A segment that began below this one goes back to what is still open.
+            context::leave(key, self.outer);
             Arc::clone(tree).end_from_afar(key, &Clock::new(), 0);
         }
     }

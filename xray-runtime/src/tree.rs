@@ -11,6 +11,9 @@ use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId, random_u64};
 
+/// The last of its 65,536 numbers from which a chunk goes on: it takes half of them at most (see `CHUNK_LIMIT`).
+const REUSED: Index = 0x4000;
+
 /// Facts that may wait for a chunk that is out of reach: of more, ends go to the exporter, notes are dropped and counted.
 const LATE_LIMIT: usize = 4096;
 
@@ -44,9 +47,12 @@ impl std::fmt::Debug for Tree {
 /// Counts settle the question "who ships": the last one out of a closed tree with nothing open.
 #[derive(Debug)]
 struct Shared {
-    /// Chunks that no thread holds now.
+    /// Chunks that no thread holds now. Boxed: they move between threads, the queue and the pool as they are.
+    #[allow(clippy::vec_box)]
     parked: Vec<Box<Chunk>>,
     chunks_made: u32,
+    /// Where chunks that were given back empty would have gone on.
+    spare: Vec<Index>,
     attached: u32,
     /// Begun less ended, of the chunks that came back.
     open: i64,
@@ -63,6 +69,9 @@ impl Shared {
     /// The index of offset 0 of one more chunk. After 65,534 of them the numbers start over at 1: by then the records
     /// of the first are long sent.
     fn next_chunk(&mut self) -> Index {
+        if let Some(index) = self.spare.pop() {
+            return index;
+        }
         let number = self.chunks_made;
         self.chunks_made = if number >= u32::from(u16::MAX) - 1 { 1 } else { number + 1 };
         number << 16
@@ -113,6 +122,7 @@ impl Tree {
             shared: Mutex::new(Shared {
                 parked: Vec::new(),
                 chunks_made: 1,
+                spare: Vec::new(),
                 attached: 1,
                 open: 0,
                 closed: false,
@@ -195,7 +205,10 @@ impl Tree {
             core.send(chunk);
             return;
         }
-        if chunk.records.is_empty() && chunk.notes.is_empty() && chunk.ends.is_empty() {
+        let is_empty = chunk.records.is_empty() && chunk.notes.is_empty() && chunk.ends.is_empty();
+        if is_empty {
+            // No record has one of its numbers from here on.
+            shared.spare.push(index_of(chunk.base));
             self.core.pool_give(chunk);
         } else {
             shared.parked.push(chunk);
@@ -262,14 +275,20 @@ impl Tree {
     /// Takes what a chunk holds to the exporter while the tree goes on; the chunk gets a new number.
     pub(crate) fn stream(self: &Arc<Self>, chunk: &mut Chunk) {
         let mut shared = self.shared();
-        let number = shared.next_chunk();
+        // The rest of the chunk's numbers serve it again, so that a segment of a billion subsegments has ids for all.
+        let rest = index_of(chunk.base) + chunk.records.len() as Index;
+        let number = if rest & 0xffff <= REUSED && rest >> 16 == index_of(chunk.base) >> 16 {
+            rest
+        } else {
+            shared.next_chunk()
+        };
         let (ends, notes) = (std::mem::take(&mut shared.late_ends), std::mem::take(&mut shared.late_notes));
         shared.late_bytes = 0;
         drop(shared);
         self.streamed.store(true, Relaxed);
         let base = index_of(chunk.base);
         let open = chunk.records.iter().enumerate().filter(|(_, record)| record.end == 0);
-        chunk.sent_open.extend(open.map(|(offset, record)| (base | offset as Index, record.parent)));
+        chunk.sent_open.extend(open.map(|(offset, record)| (base + offset as Index, record.parent)));
         let mut part = self.core.pool_take();
         part.tree = Some(Arc::clone(self));
         part.base = std::mem::replace(&mut chunk.base, self.key(number));

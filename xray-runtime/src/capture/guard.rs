@@ -5,11 +5,11 @@ use std::thread::panicking;
 
 use crate::context;
 use crate::entity::Entity;
-use crate::error;
+use crate::error::{self, Certain};
 use crate::record::{FIRST, Key, UNSAMPLED, index_of};
 use crate::scope::Root;
 
-/// Ends the subsegment of a function, by its last statement or while a panic unwinds. One word; below [`FIRST`] it ends
+/// Ends the subsegment of a function, by its last statement or while a panic unwinds. One word; below `FIRST` it ends
 /// nothing, and the record at offset 0 of a tree is a segment that `segment` opened.
 #[derive(Debug)]
 #[must_use = "the subsegment ends when this is dropped"]
@@ -62,7 +62,7 @@ impl Drop for Guard {
 #[inline(never)]
 fn dropped(key: Key) {
     if panicking() {
-        unwound(key);
+        unwound(key, Certain::No);
     }
     end(key);
 }
@@ -79,7 +79,7 @@ fn end(key: Key) {
 /// A panic unwinds through the entity, or it ends in a destructor that the unwinding runs.
 #[cold]
 #[inline(never)]
-pub(crate) fn unwound(key: Key) {
+pub(crate) fn unwound(key: Key, certain: Certain) {
     let started = context::with_chunk(key, |chunk| chunk.record(key).map(|record| record.start)).flatten();
-    error::record_panic(&Entity::local(key), started.unwrap_or(0));
+    error::record_panic(&Entity::local(key), started.unwrap_or(0), certain);
 }

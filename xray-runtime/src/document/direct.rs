@@ -1,7 +1,7 @@
 //! The usual case: one thread recorded the whole tree, so its records stand in the order of the document.
 
 use super::entity::{Place, Writer};
-use super::{DEPTH_LIMIT, DOCUMENT_LIMIT};
+use super::{DEPTH_LIMIT, DOCUMENT_LIMIT, depth_limit};
 use crate::exporter::Batch;
 use crate::record::{Chunk, Index, NO_PARENT, flag};
 
@@ -52,6 +52,9 @@ pub(super) fn write(writer: &mut Writer<'_>, chunk: &mut Chunk, batch: &mut Batc
                 (Place::Embedded, true)
             }
         };
+        if !own.is_empty() && depth >= depth_limit(own) {
+            return give_up(writer, batch, start, left);
+        }
         writer.entity(out, index, record, own, place, follows);
         if record.end == 0 || out.len() - start > DOCUMENT_LIMIT {
             return give_up(writer, batch, start, left);

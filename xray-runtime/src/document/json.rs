@@ -56,6 +56,25 @@ pub(super) fn member(out: &mut Vec<u8>, key: &str, text: &str) {
     out.push(b'"');
 }
 
+/// How many arrays and objects of valid JSON are open at once, at most.
+pub(crate) fn nesting(json: &str) -> usize {
+    let (mut now, mut most, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 /// A number, through serde's writer of integers and floats.
 pub(super) fn number(out: &mut Vec<u8>, number: impl serde::Serialize) {
     let before = out.len();

@@ -7,12 +7,14 @@ mod name;
 mod pending;
 mod trim;
 
+pub(crate) use json::nesting;
+
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::clock::{Anchor, Clock};
 use crate::exporter::Batch;
-use crate::record::{Chunk, Shipment};
+use crate::record::{Chunk, Fact, Note, Shipment};
 use crate::recorder::Core;
 use entity::Writer;
 use name::Names;
@@ -23,6 +25,28 @@ pub(crate) const DOCUMENT_LIMIT: usize = 64_000;
 
 /// How deep subsegments nest in one document: readers with a limit of 128 levels of JSON take two for each.
 const DEPTH_LIMIT: usize = 60;
+
+/// Levels of JSON that every reader takes (serde_json refuses the 128th).
+const NESTING_LIMIT: usize = 127;
+
+/// Levels that the values of an entity's metadata may have at any depth: the 60th entity opens 119 levels, and the
+/// metadata, its namespace and the cause's stack are below that.
+const NESTING_ANYWHERE: u8 = 5;
+
+/// How deep an entity with these notes may stand in a document.
+fn depth_limit(notes: &[Note]) -> usize {
+    let nesting = notes.iter().map(|note| match &note.fact {
+        Fact::Metadata(entry) => entry.nesting,
+        _ => 0,
+    });
+    match nesting.max() {
+        Some(nesting) if nesting > NESTING_ANYWHERE => {
+            // The document, `metadata` and the namespace are three levels; each depth is two.
+            (NESTING_LIMIT.saturating_sub(3 + usize::from(nesting)) / 2 + 1).min(DEPTH_LIMIT)
+        }
+        _ => DEPTH_LIMIT,
+    }
+}
 
 /// Records of trees that go on, over all of them; the largest tree of more is given up and counted.
 const PENDING_LIMIT: usize = 500_000;

@@ -4,14 +4,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::entity::{ANNOTATIONS, Place, Writer};
 use super::trim::trim;
-use super::{DEPTH_LIMIT, DOCUMENT_LIMIT};
+use super::{DOCUMENT_LIMIT, depth_limit};
 use crate::exporter::Batch;
 use crate::note::{NOTES_LIMIT, compact, is_worth_a_look};
 use crate::record::{Chunk, End, Fact, Index, NO_PARENT, Note, Record, Shipment, flag, index_of};
 use crate::recorder::Core;
 
-/// Ends and notes that may wait for their record; it comes with a later shipment.
+/// Notes that may wait for their record; it comes with a later shipment.
 const WAITING_LIMIT: usize = 4096;
+
+/// Ends that may: they are small, and without one its record stays open.
+const WAITING_ENDS_LIMIT: usize = 1 << 16;
 
 /// What is known of a tree and not sent yet.
 #[derive(Debug)]
@@ -111,11 +114,11 @@ impl Pending {
                 None => self.waiting_notes.push(note),
             }
         }
-        let excess = self.waiting_ends.len().saturating_sub(WAITING_LIMIT)
+        let excess = self.waiting_ends.len().saturating_sub(WAITING_ENDS_LIMIT)
             + self.waiting_notes.len().saturating_sub(WAITING_LIMIT);
         if excess > 0 {
             core.counts.late_facts.fetch_add(excess as u64, Relaxed);
-            self.waiting_ends.truncate(WAITING_LIMIT);
+            self.waiting_ends.truncate(WAITING_ENDS_LIMIT);
             self.waiting_notes.truncate(WAITING_LIMIT);
         }
     }
@@ -171,9 +174,9 @@ impl Pending {
         // Children stand after their parents: backwards, each is complete when its parent asks.
         let mut open_parents: Vec<usize> = Vec::new();
         let mut parent_of = vec![NOTHING; order.at.len()];
-        for position in 0..order.at.len() {
+        for (position, parent) in parent_of.iter_mut().enumerate() {
             open_parents.truncate(order.depth[position] as usize);
-            parent_of[position] = open_parents.last().copied().unwrap_or(NOTHING);
+            *parent = open_parents.last().copied().unwrap_or(NOTHING);
             open_parents.push(position);
         }
         for position in (0..order.at.len()).rev() {
@@ -203,6 +206,12 @@ impl Pending {
                 Shipment::Forced => order.closed[position] || !self.root_sent,
             };
             if !ready {
+                let at = order.at[position];
+                // With its segment gone, it need not wait for what is below it: that may never end.
+                if self.root_sent && self.nodes[at].record.end != 0 {
+                    self.alone(at, false, writer, batch);
+                    sent[at] = true;
+                }
                 position += 1;
                 continue;
             }
@@ -286,7 +295,7 @@ impl Pending {
         while position < end {
             let node = &self.nodes[order.at[position]];
             let depth = (order.depth[position] - top) as usize;
-            if depth >= DEPTH_LIMIT {
+            if depth > 0 && depth >= depth_limit(&node.notes) {
                 cut.push(position);
                 position += 1 + order.below[position] as usize;
                 continue;

@@ -162,6 +162,7 @@ fn mark(notes: &mut Vec<Note>, gone: &[String]) {
             namespace: MARK_NAMESPACE.into(),
             key: "truncated".into(),
             json: String::from_utf8(text).unwrap_or_default().into(),
+            nesting: 1,
         })),
     });
 }
