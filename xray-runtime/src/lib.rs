@@ -1,4 +1,180 @@
-//! xray-runtime
+//! Records what a program does as AWS X-Ray segments, and sends them to the X-Ray daemon over UDP.
+//!
+//! X-Ray calls the record of one request in one service a *segment*. A segment holds *subsegments*: its steps, nested as
+//! the calls were. Segments of several services with one trace id make a *trace*. This crate makes the segments; the
+//! X-Ray daemon, or `xray-daemon tail` of this project, receives them.
+//!
+//! # First trace
+//!
+//! ```no_run
+//! use xray_runtime::{Recorder, in_segment, xray_capture};
+//!
+//! #[xray_capture]
+//! fn greet(name: &str) -> String { format!("hello {name}") }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let _xray = Recorder::builder().service("greeter").without_sampling().install()?;
+//! in_segment("morning", || greet("Ada"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It sends one document, the segment `morning` with the subsegment `greet`, to UDP port 2000 of this machine.
+//! `xray-daemon tail --waterfall` shows it. The guard that [`install`](RecorderBuilder::install) returns sends what is
+//! left when it is dropped: keep it until the end of `main`. `std::process::exit` drops nothing: flush before it.
+//!
+//! # Ways to record
+//!
+//! | what | segment | subsegment |
+//! |---|---|---|
+//! | a function, sync or async | `#[xray_capture(segment)]` | [`#[xray_capture]`](macro@xray_capture) |
+//! | a part of a function | [`begin_segment`] (sync code only) | [`begin_subsegment`] (may be held over an `.await`) |
+//! | a closure | [`in_segment`] | [`in_subsegment`] |
+//! | a future | [`.in_segment("name")`](FutureExt::in_segment) | [`.in_subsegment("name")`](FutureExt::in_subsegment) |
+//! | requests of a server | `XRayLayer` (feature `tower`) | |
+//! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
+//! | a message or job that brings a trace header | [`Recorder::segment`] | |
+//!
+//! Guards end when they are dropped, or at `end()`. What is said of a segment or subsegment goes through its [`Entity`]:
+//! a guard dereferences to it, [`current`] and [`current_segment`] find it. All its methods take `&self`.
+//!
+//! ```
+//! use xray_runtime::{Recorder, begin_segment, begin_subsegment, current, in_subsegment};
+//!
+//! let (recorder, captured) = Recorder::in_memory();
+//! recorder.enter(|| {
+//!     let checkout = begin_segment("checkout");
+//!     checkout.set_user("ada");
+//!     let charge = begin_subsegment("charge");
+//!     charge.put_annotation("cents", 1250); // indexed: filters find it
+//!     charge.put_metadata("cart", ["book", "pen"]); // shown, not indexed; whatever serde can write
+//!     charge.end();
+//!     in_subsegment("mail", || current().put_annotation("to", "ada@example.com"));
+//! });
+//! let charge = captured.segment("checkout").subsegment("charge");
+//! assert_eq!(charge.annotation("cents"), Some(1250.into()));
+//! ```
+//!
+//! # Context and async
+//!
+//! The current entity belongs to a thread. A captured future takes its own context along: current while it is polled, off
+//! the thread between polls. So siblings under `join!` never see each other, and a task never sees another's segment.
+//!
+//! * The parent of an `async fn` is what is current at its first poll: the function stays lazy. The parent of a function
+//!   that returns a future is what is current at the call.
+//! * A bare `tokio::spawn` starts with nothing current. `xray_runtime::spawn` and `spawn_blocking` (feature `tokio`) and
+//!   [`.in_current_segment()`](FutureExt::in_current_segment) carry the current entity along.
+//! * A future that is dropped before it is done ends its entity, with the annotation `cancelled`.
+//! * Where a subsegment begins and no segment is current, nothing is recorded and [`ContextMissing`] says what happens:
+//!   by default one warning a minute.
+//!
+//! # Errors and panics
+//!
+//! An `Err` of a captured function sets `fault` and records the error with its chain of sources; the attribute's
+//! `error = "error"`, `"throttle"` or `"ignore"` changes that. An error that passes several captured functions is recorded
+//! once, where it was seen first: the others refer to it, and its stack has a frame for each of them. No bound is asked of
+//! the error's type; what it can do is used: [`Error`](std::error::Error), else `Display`, else `Debug`, else the name of
+//! the type. A panic that crosses a captured function or a guard is recorded with message and place, and goes on. Without
+//! the attribute: [`Entity::record_error`] and its sisters.
+//!
+//! # Sampling
+//!
+//! The first segment of a trace decides, and the header `X-Amzn-Trace-Id` tells the services that it calls: the recorder
+//! asks its sampler only where the caller has not decided. The default records the first request of each second and 5 % of
+//! the others. Rules in the JSON form of X-Ray's SDKs: [`RecorderBuilder::sampling_rules`] and
+//! [`sampling_rules_file`](RecorderBuilder::sampling_rules_file); code: [`Sampler`]; everything:
+//! [`without_sampling`](RecorderBuilder::without_sampling). A segment that is not sampled records nothing, and its trace
+//! id still goes on to called services.
+//!
+//! # Settings
+//!
+//! Set by methods of [`RecorderBuilder`]. X-Ray's environment variables win over code, as in X-Ray's other SDKs, and are
+//! read once, by `build()` or `install()`. A value of the environment that means nothing is logged and left out; a wrong
+//! value in code is an error.
+//!
+//! | what | environment | builder | default |
+//! |---|---|---|---|
+//! | name of the service | `AWS_XRAY_TRACING_NAME` | `service` | `unknown` |
+//! | where the daemon listens: `host:port`, or `tcp:host:port udp:host:port` | `AWS_XRAY_DAEMON_ADDRESS` | `daemon_address` | `127.0.0.1:2000` |
+//! | where no segment is current: `LOG_ERROR`, `RUNTIME_ERROR` (a panic) or `IGNORE_ERROR` | `AWS_XRAY_CONTEXT_MISSING` | `context_missing` | `LOG_ERROR` |
+//! | `RUNTIME_ERROR` panics in release builds too | | `context_missing_panics_in_release` | no: it warns |
+//! | recording on or off; `AWS_XRAY_SDK_DISABLED=true` is the stronger | `AWS_XRAY_SDK_ENABLED`, `AWS_XRAY_SDK_DISABLED` | `enabled` | on |
+//! | a trace that is not sampled goes on with ids of zeros | `AWS_XRAY_NOOP_ID` | | no: with its own |
+//! | segments named after the Host header where a pattern matches | | `dynamic_naming` | the service's name |
+//! | which requests are recorded | | `sampling_rules`, `sampling_rules_file`, `sampler`, `without_sampling` | 1 a second and 5 % |
+//! | version and platform of the service | | `service_version`, `origin` | none |
+//! | subsegments that a segment holds before closed ones are sent ahead | | `streaming_threshold` | 100 |
+//! | annotation keys with other characters than `A-Z a-z 0-9 _` | | `annotation_keys` | these become `_` |
+//! | what an HTTP status means | | `status` | 4xx error, 429 throttle, 5xx fault |
+//! | proxies whose `X-Forwarded-For` is trusted | | `trusted_hops` | the header's first address |
+//! | memory of ended segments that wait to be sent | | `queue_bytes` | 64 MiB |
+//! | where documents go | | `exporter` | the daemon, by UDP |
+//!
+//! [`Recorder::in_memory`] reads no variables.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tower` | yes | `XRayLayer`: a segment for each request of an axum, tonic or hyper server |
+//! | `tokio` | yes | `spawn` and `spawn_blocking` |
+//! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
+//! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
+//!
+//! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
+//!
+//! # What is lost, and how it is counted
+//!
+//! Recording does not block, does not panic (but where `RUNTIME_ERROR` asks for it) and does not grow without bound; what
+//! does not fit is dropped and counted. [`Recorder::stats`] tells `recorded` = `sent` + [`dropped()`](Stats::dropped) +
+//! `pending`, in segments and subsegments, each loss by its cause: the queue or the socket was full, no daemon answered, a
+//! document was too large, an exporter panicked, a segment never ended. Refused and cut values have counters of their own.
+//! One warning a minute goes to `tracing`, or to `log` where there is no `tracing` subscriber.
+//!
+//! Sent means given to the socket: UDP does not tell what the daemon got. That nobody listens is noticed only where the
+//! system says so, as Linux does on the same machine. [`Recorder::flush`] waits for what has ended so far and tells what
+//! became of it; in async code [`Recorder::flush_async`].
+//!
+//! # Tests of your code
+//!
+//! [`Recorder::in_memory`] gives a recorder that keeps what it records, and [`Captured`] to ask about it.
+//! [`Recorder::enter`] puts it in the place of the installed one for this thread and for the futures made there, so that
+//! tests run in parallel.
+//!
+//! ```
+//! use xray_runtime::{Recorder, in_segment, xray_capture};
+//!
+//! #[xray_capture(error = "error")]
+//! fn parse(text: &str) -> Result<u32, std::num::ParseIntError> { text.parse() }
+//!
+//! let (recorder, captured) = Recorder::in_memory();
+//! recorder.enter(|| in_segment("test", || assert!(parse("seven").is_err())));
+//! let parse = captured.segment("test").subsegment("parse");
+//! assert!(parse.is_error());
+//! assert_eq!(parse.exceptions(), ["invalid digit found in string"]);
+//! ```
+//!
+//! # Limits
+//!
+//! | limit | value | source |
+//! |---|---|---|
+//! | name of a segment or subsegment | [200](MAX_NAME_CHARS) characters; others than X-Ray's are left out | schema of segment documents 1.0.0 |
+//! | key of an annotation | [500](MAX_ANNOTATION_KEY_CHARS) of `A-Z a-z 0-9 _` | the schema |
+//! | text of an annotation | [1,000](MAX_ANNOTATION_VALUE_CHARS) characters | the schema |
+//! | annotations of a segment with all that is below it | [50](MAX_ANNOTATIONS); more become metadata | "AWS X-Ray segment documents" |
+//! | method, address, user agent, user | [250](MAX_HTTP_TEXT_CHARS) characters | the schema |
+//! | one document | 64,000 bytes; a larger segment is split, a larger entity is cut and says so | X-Ray's API takes 64 KiB |
+//! | depth of one document | 60 levels; what is deeper is a document of its own | readers that stop at 128 levels of JSON |
+//! | one entry of the metadata | 256 KiB of JSON | ours |
+//! | an error | 10 links of its chain, 4,096 characters of a message, 50 frames | ours |
+//! | annotations, metadata and the like of one segment on one thread | 4 MiB | ours |
+//! | ended segments that wait for the exporter | 64 MiB ([`queue_bytes`](RecorderBuilder::queue_bytes)), 16,384 pieces | ours |
+//! | a segment that ended with open subsegments | waits 30 s, then goes as it is | ours |
+//!
+//! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
+//! back. The crate is for Unix, and tested on Linux; only there do several documents leave in one system call.
+//!
+//! Not here yet: sampling rules from X-Ray's API, SQL queries, calls of the AWS SDK, Lambda, the W3C `traceparent` header.
 
 mod annotation;
 mod backtrace;
@@ -32,6 +208,12 @@ mod trace_header;
 mod trace_id;
 mod tree;
 mod wildcard;
+
+/// The blocks of the READMEs compile. The server of the project's needs the feature `axum`.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// What the attributes expand to. No part of the public interface: it changes with each version.
 #[doc(hidden)]
