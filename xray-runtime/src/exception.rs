@@ -76,7 +76,7 @@ pub(crate) struct ErrorLink {
 impl ErrorLink {
     fn new(type_name: Option<&str>, debug_name: Option<&str>, text: &str) -> Self {
         let last_segment = |name: &str| hash(name.rsplit("::").next().unwrap_or(name));
-        Self { names: [type_name.map(last_segment), debug_name.map(hash)], text: hash(text) }
+        Self { names: [type_name.map(last_segment), debug_name.map(last_segment)], text: hash(text) }
     }
 
     fn agrees(&self, other: &Self) -> bool {
@@ -263,10 +263,12 @@ fn plain_type(type_name: &str) -> Option<&str> {
 
 /// The type that a `Debug` text begins with, as derived ones do: `NotFound`, `Io(..)`, `ParseError { .. }`.
 fn type_in_debug(text: &str) -> Option<&str> {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    // Some write their path: `hyper_util::client::legacy::Error(Connect, ..)`.
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let derived = rest.is_empty() || rest.starts_with('(') || rest.starts_with(" {");
-    (derived && name.starts_with(char::is_uppercase)).then_some(name)
+    let last = name.rsplit("::").next().unwrap_or(name);
+    (derived && last.starts_with(char::is_uppercase) && !last.contains(':')).then_some(name)
 }
 
 fn display_text(value: &(impl Display + ?Sized)) -> String {

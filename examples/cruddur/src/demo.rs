@@ -15,8 +15,11 @@ const PACE: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where the HTTP client cannot be made. A request that fails is seen in its trace, and the next one is sent.
 pub async fn run(backend: SocketAddr) -> Result<std::convert::Infallible, reqwest::Error> {
-    let client =
-        reqwest::Client::builder().user_agent("cruddur-demo").timeout(Duration::from_secs(5)).build()?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .user_agent("cruddur-demo")
+        .timeout(Duration::from_secs(5))
+        .build()?;
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

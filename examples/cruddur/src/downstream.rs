@@ -20,6 +20,7 @@ impl Downstream {
     /// A client of the service at `address`. Calls give up after 5 seconds.
     pub(crate) fn new(address: SocketAddr) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
+            .no_proxy()
             .connect_timeout(Duration::from_secs(1))
             .timeout(Duration::from_secs(5))
             .build()?;

@@ -85,6 +85,7 @@ async fn drive(
     duration: Duration,
 ) -> Result<Tally, reqwest::Error> {
     let client = reqwest::Client::builder()
+        .no_proxy()
         .user_agent("cruddur-load")
         .pool_max_idle_per_host(1)
         .timeout(Duration::from_secs(10))
