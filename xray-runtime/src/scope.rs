@@ -174,31 +174,48 @@ impl Scope {
     }
 
     /// Makes the entity current on this thread until the answer is finished, suspended or dropped.
+    ///
+    /// Inlined is what a future needs that is not recorded; the rest is compiled once, not with each future.
     #[inline]
     pub(crate) fn enter(&mut self) -> Entered<'_> {
         let outer = context::current();
         match &*self.0 {
             State::Off => Entered { scope: self, outer, on: On::Nothing },
+            State::New(name) if outer < FIRST => {
+                context::begin(name);
+                self.set(State::Off);
+                Entered { scope: self, outer, on: On::Nothing }
+            }
+            _ => {
+                let on = self.enter_recorded(outer);
+                Entered { scope: self, outer, on }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn enter_recorded(&mut self, outer: Key) -> On {
+        match &mut *self.0 {
             State::New(name) => {
                 let key = context::begin(name);
-                if key < FIRST {
-                    self.set(State::Off);
-                    return Entered { scope: self, outer, on: On::Nothing };
-                }
                 self.set(State::Child { key, current: key, tree: None });
-                Entered { scope: self, outer, on: On::Thread }
+                On::Thread
+            }
+            State::Root(root) => {
+                root.resume();
+                On::Root
             }
             State::Child { key, current, .. } if same_tree(*key, outer) => {
                 context::set_current(*current);
-                Entered { scope: self, outer, on: On::Thread }
+                On::Thread
             }
             _ => self.enter_rarely(outer),
         }
     }
 
     #[inline(never)]
-    fn enter_rarely(&mut self, outer: Key) -> Entered<'_> {
-        let on = match &mut *self.0 {
+    fn enter_rarely(&mut self, outer: Key) -> On {
+        match &mut *self.0 {
             State::Here(name, parent, tree) => {
                 let (name, parent) = (*name, *parent);
                 // Below the parent, wherever this is polled.
@@ -253,8 +270,7 @@ impl Scope {
                 }
             }
             State::New(_) | State::Off | State::Child { tree: None, .. } => On::Nothing,
-        };
-        Entered { scope: self, outer, on }
+        }
     }
 }
 
@@ -301,20 +317,24 @@ impl Entered<'_> {
     #[inline]
     pub(crate) fn suspend(mut self) {
         let on = std::mem::replace(&mut self.on, On::Nothing);
-        if on == On::Nothing {
-            return;
+        if on != On::Nothing {
+            self.suspend_recorded(on);
         }
-        if on == On::Thread
-            && let State::Child { current, tree, .. } = &mut *self.scope.0
-        {
-            *current = context::current();
-            if tree.is_none() {
-                *tree = context::current_tree();
+    }
+
+    #[inline(never)]
+    fn suspend_recorded(&mut self, on: On) {
+        match &mut *self.scope.0 {
+            State::Child { current, tree, .. } if on == On::Thread => {
+                *current = context::current();
+                if tree.is_none() {
+                    *tree = context::current_tree();
+                }
+                context::set_current(self.outer);
             }
-            context::set_current(self.outer);
-            return;
+            State::Root(root) => root.suspend(),
+            _ => self.suspend_rarely(on),
         }
-        self.suspend_rarely(on);
     }
 
     #[inline(never)]
@@ -346,16 +366,21 @@ impl Entered<'_> {
     #[inline]
     pub(crate) fn finish(mut self) {
         let on = std::mem::replace(&mut self.on, On::Nothing);
+        if on != On::Nothing {
+            self.finish_recorded(on);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_recorded(&mut self, on: On) {
         if on == On::Thread
             && let State::Child { key, tree, .. } = &mut *self.scope.0
         {
-            context::end(*key, 0);
+            context::end_here(*key, 0);
             context::set_current(self.outer);
             drop(tree.take());
             self.scope.set(State::Off);
-            return;
-        }
-        if on != On::Nothing {
+        } else {
             self.finish_rarely(on, 0);
         }
     }

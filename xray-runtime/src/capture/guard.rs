@@ -44,7 +44,7 @@ impl Guard {
         let key = self.key;
         std::mem::forget(self);
         if key > UNSAMPLED {
-            end(key);
+            ended(key);
         }
     }
 }
@@ -56,6 +56,13 @@ impl Drop for Guard {
             dropped(self.key);
         }
     }
+}
+
+/// The end of a function whose body was a closure. Not inlined, nor is the other: each captured function would have a
+/// copy to compile.
+#[inline(never)]
+fn ended(key: Key) {
+    end(key);
 }
 
 /// The end of a function whose body stands behind the guard, or of one that a panic unwinds.
