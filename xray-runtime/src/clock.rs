@@ -34,7 +34,7 @@ pub(crate) struct Anchor {
     clock: quanta::Clock,
     ticks: u64,
     unix_micros: u64,
-    /// Microseconds a tick, times 2^32.
+    /// Microseconds a tick, times 2^48: a day of ticks is then exact to a microsecond.
     scale: u64,
     taken: Instant,
 }
@@ -45,7 +45,7 @@ impl Anchor {
         // One tick in nanoseconds is a fraction: a long span of ticks keeps the error of its rounding small.
         const SPAN: u64 = 1 << 40;
         let nanos = clock.delta_as_nanos(0, SPAN);
-        let scale = ((u128::from(nanos) << 32) / 1000 / u128::from(SPAN)) as u64;
+        let scale = ((u128::from(nanos) << 48) / 1000 / u128::from(SPAN)) as u64;
         let mut anchor = Self { clock, ticks: 0, unix_micros: 0, scale, taken: Instant::now() };
         anchor.take();
         anchor
@@ -72,7 +72,7 @@ impl Anchor {
     pub(crate) fn unix_micros(&self, ticks: u64) -> u64 {
         // Signed: most records began before the anchor was taken.
         let delta = ticks.wrapping_sub(self.ticks) as i64;
-        let micros = (i128::from(delta) * i128::from(self.scale)) >> 32;
+        let micros = (i128::from(delta) * i128::from(self.scale)) >> 48;
         self.unix_micros.wrapping_add(micros as u64)
     }
 }
@@ -99,5 +99,45 @@ mod tests {
         let late = clock.ticks();
         assert!(anchor.unix_micros(early) <= anchor.unix_micros(late));
         assert!(anchor.unix_micros(late) - anchor.unix_micros(early) < 1_000_000);
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_back_keeps_ends_after_starts() {
+        let clock = Clock::new();
+        let mut anchor = Anchor::new(&clock);
+        let (start, end) = (clock.ticks(), clock.ticks());
+        let before = anchor.unix_micros(start);
+        // An hour back, as the next anchor would find it; then before 1970, which counts as 1970.
+        for micros in [anchor.unix_micros - 3_600_000_000, 0] {
+            anchor.unix_micros = micros;
+            assert!(anchor.unix_micros(start) != before);
+            let (start, end) = (anchor.unix_micros(start), anchor.unix_micros(end));
+            assert!(end >= start && end - start < 1_000_000, "{start} {end}");
+        }
+    }
+
+    #[test]
+    fn an_anchor_is_taken_anew_after_its_second() {
+        let mut anchor = Anchor::new(&Clock::new());
+        let real = anchor.unix_micros;
+        anchor.unix_micros = 0;
+        anchor.refresh();
+        assert_eq!(anchor.unix_micros, 0, "a young one stays");
+        anchor.taken = anchor.taken.checked_sub(ANCHOR_LIFE).unwrap();
+        anchor.refresh();
+        assert!(anchor.unix_micros >= real);
+    }
+
+    #[test]
+    fn hours_of_ticks_stay_exact() {
+        let clock = Clock::new();
+        let anchor = Anchor::new(&clock);
+        let nanos = 24 * 3_600 * 1_000_000_000_u64;
+        // Ticks of a day, by the scale of the counter itself.
+        let ticks =
+            u64::try_from(u128::from(nanos) * (1 << 40) / u128::from(clock.0.delta_as_nanos(0, 1 << 40)))
+                .unwrap();
+        let micros = anchor.unix_micros(anchor.ticks + ticks) - anchor.unix_micros;
+        assert!(micros.abs_diff(nanos / 1_000) < 100, "{micros}");
     }
 }

@@ -189,4 +189,19 @@ mod tests {
             assert!((1e9..1e10).contains(&number), "{number}");
         }
     }
+
+    #[test]
+    fn nesting_counts_what_is_open_at_once() {
+        for (json, levels) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"[[],[],{"a":[1]}]"#, 3),
+            (r#""[[[""#, 0),
+            (r#"["\"[[\\",[]]"#, 2),
+            (r#"{"[":{"\\":{}}}"#, 3),
+        ] {
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{json}");
+            assert_eq!(nesting(json), levels, "{json}");
+        }
+    }
 }

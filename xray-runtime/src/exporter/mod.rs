@@ -3,9 +3,15 @@
 mod batch;
 mod json_lines;
 mod memory;
+mod sleep;
 mod udp;
 mod wake;
 mod worker;
+
+/// What [`sleep`] is made of.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU32, Ordering};
+}
 
 pub use batch::{Batch, Document, DropCause};
 pub use json_lines::JsonLinesExporter;

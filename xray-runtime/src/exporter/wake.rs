@@ -1,18 +1,15 @@
 //! When the exporter's thread runs: it sleeps until there is something, then lets more gather before it works.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::Worker;
+use super::sleep::Sleep;
 use crate::recorder::Core;
-
-/// No thread runs yet, or that of the parent process did not come along through fork.
-const ASLEEP: u32 = 0;
-const AWAKE: u32 = 1;
 
 /// Shipments at which the thread is woken again from its wait for more.
 const HURRY: u64 = 256;
@@ -20,7 +17,7 @@ const HURRY: u64 = 256;
 /// Starts, wakes and stops the exporter's thread.
 #[derive(Debug)]
 pub(crate) struct Wake {
-    state: AtomicU32,
+    sleep: Sleep,
     /// Shipments since the thread last looked.
     waiting: AtomicU64,
     thread: Mutex<Option<Running>>,
@@ -52,7 +49,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Wake {
     pub(crate) fn new(worker: Worker) -> Self {
         Self {
-            state: AtomicU32::new(ASLEEP),
+            sleep: Sleep::new(),
             waiting: AtomicU64::new(0),
             thread: Mutex::new(None),
             asked: AtomicU64::new(0),
@@ -67,8 +64,7 @@ impl Wake {
     #[inline]
     pub(crate) fn notify(&self, core: &Arc<Core>) {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-        // SeqCst orders the push before this load against the thread's store of ASLEEP before its last look.
-        if self.state.load(Ordering::SeqCst) == ASLEEP || waiting == HURRY {
+        if self.sleep.is_asleep() || waiting == HURRY {
             self.rouse(core);
         }
     }
@@ -76,7 +72,7 @@ impl Wake {
     #[cold]
     #[inline(never)]
     fn rouse(&self, core: &Arc<Core>) {
-        self.state.store(AWAKE, Ordering::SeqCst);
+        self.sleep.awake();
         let mut running = lock(&self.thread);
         let process = std::process::id();
         match &*running {
@@ -96,7 +92,7 @@ impl Wake {
             Err(error) => {
                 core.counts.warn_once(|| format!("the exporter's thread could not be started: {error}"));
                 // The next shipment tries again.
-                self.state.store(ASLEEP, Ordering::SeqCst);
+                self.sleep.fall_asleep();
                 None
             }
         }
@@ -169,11 +165,11 @@ impl Wake {
     }
 
     pub(super) fn fall_asleep(&self) {
-        self.state.store(ASLEEP, Ordering::SeqCst);
+        self.sleep.fall_asleep();
     }
 
     pub(super) fn stay_awake(&self) {
-        self.state.store(AWAKE, Ordering::SeqCst);
+        self.sleep.awake();
     }
 
     pub(super) fn is_closed(&self) -> bool {
