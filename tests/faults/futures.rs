@@ -160,6 +160,7 @@ async fn siblings_of_every_combinator_have_one_parent() {
 }
 
 #[tokio::test]
+#[expect(clippy::async_yields_async, reason = "the task is awaited once its segment is over")]
 async fn a_task_that_outlives_its_segment_keeps_its_order() {
     let (recorder, delivered) = recorder();
     let (go, gone) = tokio::sync::oneshot::channel::<()>();
