@@ -29,6 +29,8 @@ pub struct UdpExporter {
     connection: Option<Connection>,
     /// Switched off for good where the kernel or the device refuses it.
     gso: bool,
+    /// Of the addresses of a name the next is tried after each: `localhost` may be ::1 first, and the daemon on IPv4.
+    failures: usize,
     warned: Option<Instant>,
 }
 
@@ -44,7 +46,7 @@ struct Connection {
 impl UdpExporter {
     /// Sends to the daemon's UDP address. Nothing is resolved or opened before the first document.
     pub fn new(address: DaemonAddress) -> Self {
-        Self { address, connection: None, gso: cfg!(target_os = "linux"), warned: None }
+        Self { address, connection: None, gso: cfg!(target_os = "linux"), failures: 0, warned: None }
     }
 
     fn warn(&mut self, text: &str) {
@@ -65,9 +67,10 @@ impl UdpExporter {
     fn connect(&mut self) -> io::Result<&Connection> {
         if self.connection.as_ref().is_none_or(|connection| connection.resolved.elapsed() >= RESOLVE_EVERY) {
             let endpoint = self.address.udp();
-            let peer = (endpoint.host(), endpoint.port())
-                .to_socket_addrs()?
-                .next()
+            let peers: Vec<SocketAddr> = (endpoint.host(), endpoint.port()).to_socket_addrs()?.collect();
+            let next = self.failures.checked_rem(peers.len());
+            let peer = next
+                .and_then(|at| peers.get(at).copied())
                 .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
             let kept = self.connection.take().filter(|connection| connection.peer == peer);
             self.connection = Some(match kept {
@@ -109,6 +112,7 @@ impl Exporter for UdpExporter {
             }
         };
         // The next batch resolves and opens anew.
+        self.failures = self.failures.wrapping_add(1);
         self.connection = None;
         self.warn(&error.to_string());
     }

@@ -11,7 +11,7 @@ use super::Worker;
 use super::sleep::Sleep;
 use crate::recorder::Core;
 
-/// Shipments at which the thread is woken again from its wait for more.
+/// Shipments after which the thread is woken again, from its wait for more, or to life where a fork left it behind.
 const HURRY: u64 = 256;
 
 /// Starts, wakes and stops the exporter's thread.
@@ -64,7 +64,7 @@ impl Wake {
     #[inline]
     pub(crate) fn notify(&self, core: &Arc<Core>) {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.sleep.is_asleep() || waiting == HURRY {
+        if self.sleep.is_asleep() || waiting % HURRY == HURRY - 1 {
             self.rouse(core);
         }
     }
