@@ -1,5 +1,6 @@
 //! What is recorded of an error, for each thing that its type may be able to do.
 #![allow(missing_docs)]
+#![allow(clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
@@ -45,7 +46,7 @@ impl Error for Chained {
 type Answer = Result<u8, Chained>;
 
 fn chained() -> Chained {
-    Chained("x".parse::<u8>().unwrap_err())
+    Chained("x".parse::<u8>().expect_err("no number"))
 }
 
 const DIGIT: &str = "invalid digit found in string";
@@ -180,7 +181,7 @@ fn captured<T>(call: impl FnOnce() -> T) -> CapturedEntity {
 /// The subsegment that `future` recorded.
 fn captured_async<F: Future>(future: impl FnOnce() -> F) -> CapturedEntity {
     let (recorder, captured) = Recorder::in_memory();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     recorder.enter(|| {
         runtime.block_on(async { drop(future().await) }.in_segment("test"));
     });

@@ -85,6 +85,7 @@ async fn tasks_and_threads_carry_the_segment() {
 }
 
 #[tokio::test]
+#[allow(clippy::async_yields_async, reason = "the task is what the segment leaves behind")]
 async fn a_task_may_outlive_its_segment() {
     let (recorder, captured) = Recorder::in_memory();
     let (sender, receiver) = tokio::sync::oneshot::channel::<()>();

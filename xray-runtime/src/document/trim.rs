@@ -90,7 +90,7 @@ fn drop_frames(notes: &mut Vec<Note>, gone: &mut Vec<String>) -> bool {
         }
     }
     let before = notes.len();
-    notes.retain(|note| !matches!(note.fact, Fact::Frame(..)));
+    notes.retain(|note| !matches!(note.fact, Fact::Frame(..) | Fact::Stack(..)));
     dropped |= notes.len() < before;
     if dropped {
         gone.push("cause.exceptions.stack".into());
