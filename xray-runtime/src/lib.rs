@@ -177,6 +177,7 @@
 //! Not here yet: sampling rules from X-Ray's API, SQL queries, calls of the AWS SDK, Lambda, the W3C `traceparent` header.
 
 mod annotation;
+mod awaiting;
 mod backtrace;
 mod capture;
 mod clock;

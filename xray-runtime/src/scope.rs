@@ -5,11 +5,12 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread::panicking;
 
+use crate::awaiting::{self, Awaiting};
 use crate::clock::Clock;
 use crate::context;
 use crate::error::Certain;
 use crate::record::{Chunk, FIRST, Key, NONE, flag, same_tree};
-use crate::recorder::Core;
+use crate::recorder::{Core, Recorder};
 use crate::segment::SegmentBuilder;
 use crate::tree::Tree;
 
@@ -32,6 +33,8 @@ enum State {
     Child { key: Key, current: Key, tree: Option<Arc<Tree>> },
     /// A segment, which keeps its chunk with it.
     Root(Box<Root>),
+    /// A segment that waits for its recorder; none while it is on the thread.
+    Awaiting(Option<Box<Awaiting>>),
     /// The tree of another place, for as long as the future runs; it begins and ends nothing.
     Carried { current: Key, tree: Arc<Tree> },
 }
@@ -58,6 +61,10 @@ impl Root {
     /// For a segment that is on no thread yet.
     pub(crate) fn new(key: Key, tree: Arc<Tree>, chunk: Box<Chunk>) -> Self {
         Self { key, tree, current: key, chunk: Some(chunk) }
+    }
+
+    pub(crate) fn is_of(&self, recorder: Option<&Recorder>) -> bool {
+        recorder.is_some_and(|recorder| Arc::ptr_eq(&recorder.core, &self.tree.core))
     }
 
     pub(crate) fn resume(&mut self) {
@@ -146,6 +153,10 @@ impl Scope {
 
     pub(crate) fn late(late: Late) -> Self {
         Self::of(State::Late(Box::new(late)))
+    }
+
+    pub(crate) fn awaiting(suspended: Box<Awaiting>) -> Self {
+        Self::of(State::Awaiting(Some(suspended)))
     }
 
     /// For an entity that has begun and was taken off the thread.
@@ -269,6 +280,10 @@ impl Scope {
                     On::Attached
                 }
             }
+            State::Awaiting(suspended) => {
+                *suspended = suspended.take().and_then(awaiting::resume);
+                if suspended.is_none() { On::Awaiting } else { On::Nothing }
+            }
             State::New(_) | State::Off | State::Child { tree: None, .. } => On::Nothing,
         }
     }
@@ -297,6 +312,7 @@ enum On {
     /// A chunk of its tree was attached to this thread.
     Attached,
     Root,
+    Awaiting,
 }
 
 /// The time of one poll. Dropped without an answer, a panic unwinds through the poll.
@@ -358,6 +374,7 @@ impl Entered<'_> {
                     context::set_current(self.outer);
                 }
             }
+            State::Awaiting(suspended) => *suspended = awaiting::suspend(),
             State::New(_) | State::Here(..) | State::Late(_) | State::Off => {}
         }
     }
@@ -401,6 +418,7 @@ impl Entered<'_> {
             State::Root(mut root) => root.close_with(flags),
             State::Carried { tree, .. } if on == On::Attached => detach(&tree),
             State::Carried { .. } => context::set_current(self.outer),
+            State::Awaiting(_) => awaiting::end(false),
             State::New(_) | State::Here(..) | State::Late(_) | State::Off => {}
         }
     }
@@ -460,7 +478,17 @@ impl Scope {
                 record_unwinding(root.key);
                 root.close_with(cancelled());
             }
-            State::New(_) | State::Here(..) | State::Late(_) | State::Off | State::Carried { .. } => {}
+            State::Awaiting(Some(suspended)) => {
+                if awaiting::resume(suspended).is_none() {
+                    awaiting::end(true);
+                }
+            }
+            State::New(_)
+            | State::Here(..)
+            | State::Late(_)
+            | State::Off
+            | State::Awaiting(None)
+            | State::Carried { .. } => {}
         }
     }
 }

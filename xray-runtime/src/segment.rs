@@ -97,6 +97,18 @@ impl<'a> SegmentBuilder<'a> {
         Some(root)
     }
 
+    /// As [`enter`](Self::enter), for a segment that began before its recorder was there.
+    pub(crate) fn enter_since(self, start: u64, flags: u32) -> Option<Root> {
+        let root = self.enter()?;
+        context::with_chunk(root.key, |chunk| {
+            if let Some(record) = chunk.record_mut(root.key) {
+                record.start = start;
+                record.flags |= flags;
+            }
+        });
+        Some(root)
+    }
+
     /// Begins the segment, on no thread yet. None where the recorder is disabled.
     pub(crate) fn open(self) -> Option<Root> {
         let Self { core, name, header, request } = self;

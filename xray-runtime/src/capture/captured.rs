@@ -41,8 +41,7 @@ impl<F: Future, P: Outcome<F::Output>> Captured<F, P> {
     /// The entity has begun.
     #[track_caller]
     pub(crate) fn from_entry(entry: Entry, inner: F, outcome: P) -> Self {
-        let (key, root) = entry.suspend();
-        Self { inner, scope: Scope::begun(key, root), location: Location::caller(), outcome }
+        Self { inner, scope: entry.suspend(), location: Location::caller(), outcome }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::Guard;
-use super::guard::UNSAMPLED_SEGMENT;
+use super::guard::{AWAITING_SEGMENT, UNSAMPLED_SEGMENT};
+use crate::awaiting;
 use crate::context;
 use crate::entity::Entity;
 use crate::record::{FIRST, Key, NONE, UNSAMPLED, flag};
-use crate::scope::Root;
+use crate::scope::{Root, Scope};
 use crate::segment::SegmentBuilder;
 
 /// An entity that has begun and is current.
@@ -31,7 +32,13 @@ pub fn segment(name: impl Into<Cow<'static, str>>) -> Entry {
     if context::current() >= UNSAMPLED {
         return entry(name);
     }
-    let root = SegmentBuilder::current(Some(name.into())).and_then(SegmentBuilder::enter);
+    let name = name.into();
+    let Some(builder) = SegmentBuilder::current(Some(name.clone())) else {
+        // `main` installs the recorder in its body.
+        let key = if awaiting::begin(name) { AWAITING_SEGMENT } else { NONE };
+        return Entry { key, outer: NONE, root: None, taken: false };
+    };
+    let root = builder.enter();
     Entry { key: context::current(), outer: NONE, root: root.map(Box::new), taken: false }
 }
 
@@ -45,7 +52,11 @@ impl Entry {
     }
 
     fn flagged(self, bits: u32) -> Self {
-        Entity::local(self.key).set_bits(bits);
+        if self.key == AWAITING_SEGMENT {
+            awaiting::add_flags(bits);
+        } else {
+            Entity::local(self.key).set_bits(bits);
+        }
         self
     }
 
@@ -88,14 +99,22 @@ impl Entry {
     }
 
     /// For a future: takes the entity off this thread until the future is polled.
-    pub(super) fn suspend(mut self) -> (Key, Option<Box<Root>>) {
+    pub(super) fn suspend(mut self) -> Scope {
         self.taken = true;
-        let mut root = self.root.take();
-        match &mut root {
-            Some(root) => root.suspend(),
-            None => context::set_current(self.outer),
+        if self.key == AWAITING_SEGMENT {
+            return awaiting::suspend().map_or_else(Scope::off, Scope::awaiting);
         }
-        (self.key, root)
+        match self.root.take() {
+            Some(mut root) => {
+                root.suspend();
+                Scope::begun(self.key, Some(root))
+            }
+            None => {
+                let scope = Scope::begun(self.key, None);
+                context::set_current(self.outer);
+                scope
+            }
+        }
     }
 }
 

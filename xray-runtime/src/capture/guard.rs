@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::thread::panicking;
 
+use crate::awaiting;
 use crate::context;
 use crate::entity::Entity;
 use crate::error::{self, Certain};
@@ -20,6 +21,9 @@ pub struct Guard {
 
 /// A guard that ends a segment which is not sampled: no key of an entity.
 pub(crate) const UNSAMPLED_SEGMENT: Key = UNSAMPLED + 1;
+
+/// A guard that ends the segment which waits for its recorder on this thread.
+pub(crate) const AWAITING_SEGMENT: Key = UNSAMPLED + 2;
 
 /// Begins the subsegment of a function.
 #[inline]
@@ -78,6 +82,16 @@ fn dropped(key: Key) {
 fn end(key: Key) {
     if key >= FIRST && index_of(key) != 0 {
         context::end_here(key, 0);
+    } else {
+        end_segment(key);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_segment(key: Key) {
+    if key == AWAITING_SEGMENT {
+        awaiting::end(false);
     } else {
         Root::close_attached(key);
     }

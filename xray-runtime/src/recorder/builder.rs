@@ -222,6 +222,7 @@ impl RecorderBuilder {
         if recorder.is_enabled() {
             missing::configure(settings.context_missing, settings.context_missing_panics_in_release);
         }
+        crate::awaiting::open(&recorder.core);
         Ok(RecorderGuard::new(recorder))
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::{ContextMissing, Core, Recorder, missing};
+use crate::awaiting;
 
 static GLOBAL: RwLock<Option<Arc<Core>>> = RwLock::new(None);
 
@@ -91,14 +92,22 @@ impl std::ops::Deref for RecorderGuard {
 
 impl Drop for RecorderGuard {
     fn drop(&mut self) {
-        let mut global = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
-        if global.as_ref().is_some_and(|core| Arc::ptr_eq(core, &self.recorder.core)) {
-            *global = None;
+        // The segment of a `main` that installed it is open still.
+        if let Some(recorder) = awaiting::take_over(self.recorder.clone()) {
+            switch_off(&recorder);
         }
-        drop(global);
-        // Without a recorder nothing is missing.
-        missing::configure(ContextMissing::IgnoreError, false);
-        self.recorder.core.disable();
-        self.recorder.flush(DROP_FLUSH);
     }
+}
+
+/// Takes the recorder out of its place, sends what is left and records no more.
+pub(crate) fn switch_off(recorder: &Recorder) {
+    let mut global = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+    if global.as_ref().is_some_and(|core| Arc::ptr_eq(core, &recorder.core)) {
+        *global = None;
+    }
+    drop(global);
+    // Without a recorder nothing is missing.
+    missing::configure(ContextMissing::IgnoreError, false);
+    recorder.core.disable();
+    recorder.flush(DROP_FLUSH);
 }

@@ -14,7 +14,7 @@ use crossbeam_queue::ArrayQueue;
 
 pub use builder::{BuildError, InstallError, RecorderBuilder};
 pub use current::{Entered, RecorderGuard};
-pub(crate) use current::{current_core, is_overridden};
+pub(crate) use current::{current_core, is_overridden, switch_off};
 pub use settings::ContextMissing;
 pub(crate) use settings::Settings;
 pub(crate) use stats::Counts;
