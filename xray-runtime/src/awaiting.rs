@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::error::Certain;
 use crate::record::{FIRST, flag};
 use crate::recorder::{Core, Recorder, switch_off};
-use crate::scope::Root;
+use crate::root::Root;
 use crate::segment::SegmentBuilder;
 
 /// A segment that waits for a recorder, or has found one.

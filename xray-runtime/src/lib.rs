@@ -197,6 +197,7 @@ mod record;
 mod recorder;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod root;
 mod sampling;
 mod scope;
 mod segment;
@@ -208,6 +209,7 @@ mod tower;
 mod trace_header;
 mod trace_id;
 mod tree;
+mod unsettled;
 mod wildcard;
 
 /// The blocks of the READMEs compile. The server of the project's needs the feature `axum`.

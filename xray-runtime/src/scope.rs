@@ -9,8 +9,9 @@ use crate::awaiting::{self, Awaiting};
 use crate::clock::Clock;
 use crate::context;
 use crate::error::Certain;
-use crate::record::{Chunk, FIRST, Key, NONE, flag, same_tree};
-use crate::recorder::{Core, Recorder};
+use crate::record::{FIRST, Key, NONE, flag, same_tree};
+use crate::recorder::Core;
+use crate::root::Root;
 use crate::segment::SegmentBuilder;
 use crate::tree::Tree;
 
@@ -45,85 +46,6 @@ pub(crate) enum Late {
     Subsegment(Cow<'static, str>),
     /// The recorder that was entered where the future was made.
     Segment(Cow<'static, str>, Option<Arc<Core>>),
-}
-
-/// A segment's place on a thread: its chunk, while it is not attached.
-#[derive(Debug)]
-pub(crate) struct Root {
-    pub(crate) key: Key,
-    pub(crate) tree: Arc<Tree>,
-    current: Key,
-    /// None while it is attached to a thread.
-    chunk: Option<Box<Chunk>>,
-}
-
-impl Root {
-    /// For a segment that is on no thread yet.
-    pub(crate) fn new(key: Key, tree: Arc<Tree>, chunk: Box<Chunk>) -> Self {
-        Self { key, tree, current: key, chunk: Some(chunk) }
-    }
-
-    pub(crate) fn is_of(&self, recorder: Option<&Recorder>) -> bool {
-        recorder.is_some_and(|recorder| Arc::ptr_eq(&recorder.core, &self.tree.core))
-    }
-
-    pub(crate) fn resume(&mut self) {
-        if let Some(chunk) = self.chunk.take() {
-            context::push(chunk, self.current);
-        }
-    }
-
-    pub(crate) fn suspend(&mut self) {
-        self.current = context::current();
-        self.chunk = self.take();
-    }
-
-    fn take(&self) -> Option<Box<Chunk>> {
-        context::pop(|chunk| chunk.tree.as_ref().is_some_and(|tree| Arc::ptr_eq(tree, &self.tree)))
-    }
-
-    /// Ends the segment, attached or not.
-    pub(crate) fn close(mut self) {
-        self.close_with(0);
-    }
-
-    /// Ends the segment of `key` that is attached to this thread; of those that are not sampled, the one on top.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn close_attached(key: Key) {
-        let on_top = context::with_chunk(key, |_| ()).is_some();
-        if key >= FIRST && on_top {
-            context::end(key, 0);
-        }
-        let chunk = context::pop(|chunk| {
-            chunk
-                .tree
-                .as_ref()
-                .is_some_and(|tree| if key >= FIRST { tree.key(0) == key } else { !tree.sampled })
-        });
-        if let Some(mut chunk) = chunk
-            && let Some(tree) = chunk.tree.take()
-        {
-            if !on_top {
-                tree.end_from_afar(key, &Clock::new(), 0);
-            }
-            tree.detach(chunk, true);
-        }
-    }
-
-    pub(crate) fn close_with(&mut self, flags: u32) {
-        self.resume();
-        // Another segment is on top where guards end out of order.
-        if context::with_chunk(self.key, |_| ()).is_some() {
-            context::end(self.key, flags);
-        } else {
-            self.tree.end_from_afar(self.key, &Clock::new(), flags);
-        }
-        if let Some(mut chunk) = self.take() {
-            let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(&self.tree));
-            tree.detach(chunk, true);
-        }
-    }
 }
 
 impl Scope {

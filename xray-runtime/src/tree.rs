@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::note::{NOTES_LIMIT, Noted};
@@ -263,6 +262,10 @@ impl Tree {
         self.core.send(first);
     }
 
+    pub(crate) fn is_shipped(&self) -> bool {
+        self.shared().shipped
+    }
+
     /// Sends the segment although children are open: they have had their time.
     pub(crate) fn force(self: &Arc<Self>) {
         let shared = self.shared();
@@ -377,49 +380,6 @@ impl Chunk {
             Some(tree) if tree.sampled => key,
             Some(_) => UNSAMPLED,
             None => NONE,
-        }
-    }
-}
-
-/// Segments that have ended while children were open: the exporter sends them after a while.
-#[derive(Debug, Default)]
-pub(crate) struct Unsettled {
-    trees: Mutex<Vec<(Instant, Arc<Tree>)>>,
-}
-
-/// Trees watched at once; the oldest of more is sent at once.
-const UNSETTLED_LIMIT: usize = 4096;
-
-impl Unsettled {
-    fn watch(&self, tree: Arc<Tree>) {
-        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        trees.push((Instant::now(), tree));
-        let oldest = if trees.len() > UNSETTLED_LIMIT { Some(trees.remove(0).1) } else { None };
-        drop(trees);
-        if let Some(tree) = oldest {
-            tree.force();
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.trees.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// Sends each tree that has waited `patience`, and forgets those that have settled.
-    pub(crate) fn sweep(&self, patience: std::time::Duration) {
-        let mut due = Vec::new();
-        self.trees.lock().unwrap_or_else(PoisonError::into_inner).retain(|(since, tree)| {
-            if tree.shared().shipped {
-                return false;
-            }
-            if since.elapsed() >= patience {
-                due.push(Arc::clone(tree));
-                return false;
-            }
-            true
-        });
-        for tree in due {
-            tree.force();
         }
     }
 }

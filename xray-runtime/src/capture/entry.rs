@@ -8,7 +8,8 @@ use crate::awaiting;
 use crate::context;
 use crate::entity::Entity;
 use crate::record::{FIRST, Key, NONE, UNSAMPLED, flag};
-use crate::scope::{Root, Scope};
+use crate::root::Root;
+use crate::scope::Scope;
 use crate::segment::SegmentBuilder;
 
 /// An entity that has begun and is current.

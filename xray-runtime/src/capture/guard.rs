@@ -8,7 +8,7 @@ use crate::context;
 use crate::entity::Entity;
 use crate::error::{self, Certain};
 use crate::record::{FIRST, Key, UNSAMPLED, index_of};
-use crate::scope::Root;
+use crate::root::Root;
 
 /// Ends the subsegment of a function, by its last statement or while a panic unwinds. One word; below `FIRST` it ends
 /// nothing, and the record at offset 0 of a tree is a segment that `segment` opened.

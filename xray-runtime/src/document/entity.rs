@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
+use super::cause::cause;
+use super::http::{http_request, http_response};
 use super::json;
 use super::name::Names;
 use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
-use crate::backtrace::{Stack, StackFrame};
 use crate::clock::Anchor;
-use crate::exception::{Cause, Exception};
-use crate::http::{HttpRequest, HttpResponse};
 use crate::record::{Fact, Index, Metadata, Note, Record, flag};
 use crate::trace_id::hex16;
 use crate::tree::Tree;
@@ -360,125 +358,6 @@ fn annotation_value(out: &mut Vec<u8>, value: &AnnotationValue) {
         // Refused where it was put.
         AnnotationValue::Absent => out.extend_from_slice(b"null"),
     }
-}
-
-fn http_request(out: &mut Vec<u8>, request: &HttpRequest, traced: bool) {
-    out.extend_from_slice(b"\"request\":");
-    let open = out.len();
-    let texts: [(&str, Option<&str>); 4] = [
-        ("method", request.method.as_deref()),
-        ("url", request.url.as_deref()),
-        ("user_agent", request.user_agent.as_deref()),
-        ("client_ip", request.client_ip.as_deref()),
-    ];
-    for (key, text) in texts {
-        if let Some(text) = text {
-            json::member(out, key, text);
-        }
-    }
-    if request.x_forwarded_for {
-        out.extend_from_slice(b",\"x_forwarded_for\":true");
-    }
-    if traced {
-        out.extend_from_slice(b",\"traced\":true");
-    }
-    close_members(out, open);
-}
-
-fn http_response(out: &mut Vec<u8>, response: HttpResponse) {
-    out.extend_from_slice(b"\"response\":");
-    let open = out.len();
-    if let Some(status) = response.status {
-        out.extend_from_slice(b",\"status\":");
-        json::number(out, status);
-    }
-    if let Some(length) = response.content_length {
-        out.extend_from_slice(b",\"content_length\":");
-        json::number(out, length);
-    }
-    close_members(out, open);
-}
-
-/// Turns `,"a":1,"b":2` from `open` on into an object.
-fn close_members(out: &mut Vec<u8>, open: usize) {
-    match out.get_mut(open) {
-        Some(comma) => *comma = b'{',
-        None => out.push(b'{'),
-    }
-    out.push(b'}');
-}
-
-fn cause(out: &mut Vec<u8>, notes: &[Note]) {
-    for note in notes.iter().rev() {
-        match &note.fact {
-            Fact::SameAs(id) => return json::member(out, "cause", id.as_str()),
-            Fact::Exceptions(exceptions) => return cause_object(out, exceptions, notes),
-            Fact::Panic(panic) => return cause_object(out, &Cause::from_panic(panic).exceptions, notes),
-            _ => {}
-        }
-    }
-}
-
-fn cause_object(out: &mut Vec<u8>, exceptions: &[Exception], notes: &[Note]) {
-    static WORKING_DIRECTORY: LazyLock<String> = LazyLock::new(|| {
-        std::env::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
-    });
-
-    out.extend_from_slice(b",\"cause\":{\"working_directory\":");
-    json::string(out, &WORKING_DIRECTORY);
-    out.extend_from_slice(b",\"exceptions\":[");
-    for (n, exception) in exceptions.iter().enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"id\":");
-        json::string(out, exception.id.as_str());
-        json::member(out, "type", &exception.type_name);
-        json::member(out, "message", &exception.message);
-        out.extend_from_slice(if exception.remote { b",\"remote\":true" } else { b",\"remote\":false" });
-        if let Some(cause) = &exception.cause {
-            json::member(out, "cause", cause.as_str());
-        }
-        for (key, count) in [("truncated", exception.truncated), ("skipped", exception.skipped)] {
-            if count > 0 {
-                out.extend_from_slice(b",\"");
-                out.extend_from_slice(key.as_bytes());
-                out.extend_from_slice(b"\":");
-                json::number(out, count);
-            }
-        }
-        let passed = notes.iter().filter_map(|note| match &note.fact {
-            Fact::Frame(id, frame) if *id == exception.id => Some(frame.as_ref()),
-            _ => None,
-        });
-        let seen = notes.iter().find_map(|note| match &note.fact {
-            Fact::Stack(id, backtrace) if *id == exception.id => Some(Stack::parse(&backtrace.to_string())),
-            _ => None,
-        });
-        let seen = seen.map(|stack| stack.frames).unwrap_or_default();
-        stack(out, exception.stack.iter().chain(&seen).chain(passed));
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"]}");
-}
-
-/// Frames of a stack that are written.
-const MAX_FRAMES: usize = 50;
-
-fn stack<'f>(out: &mut Vec<u8>, frames: impl Iterator<Item = &'f StackFrame>) {
-    out.extend_from_slice(b",\"stack\":[");
-    for (n, frame) in frames.take(MAX_FRAMES).enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"path\":");
-        json::string(out, &frame.path);
-        out.extend_from_slice(b",\"line\":");
-        json::number(out, frame.line);
-        json::member(out, "label", &frame.label);
-        out.push(b'}');
-    }
-    out.push(b']');
 }
 
 /// The name of what is in a note, for the list of what was cut.

@@ -1,7 +1,9 @@
 //! Segment documents from records: whole trees in one pass, streamed and oversized ones piece by piece.
 
+mod cause;
 mod direct;
 mod entity;
+mod http;
 mod json;
 mod name;
 mod pending;

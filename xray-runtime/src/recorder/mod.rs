@@ -25,7 +25,7 @@ use crate::naming::SegmentNaming;
 use crate::record::Chunk;
 use crate::sampling::Sampler;
 use crate::segment::{Segment, SegmentBuilder};
-use crate::tree::Unsettled;
+use crate::unsettled::Unsettled;
 
 /// Shipments that may wait for the exporter. A shipment is a segment, or the part of one that is streamed.
 const QUEUE_LIMIT: usize = 16_384;
