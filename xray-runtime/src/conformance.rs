@@ -44,7 +44,7 @@ pub fn install_panic_hook() {
 pub type PanicFrame = (String, String, u32);
 
 /// Message and frames that a document would have of the last panic on this thread.
-pub fn take_panic() -> Option<(String, Vec<PanicFrame>)> {
+pub fn last_panic() -> Option<(String, Vec<PanicFrame>)> {
     let cause = crate::exception::Cause::from_panic(&crate::panic::copy()?);
     let exception = cause.exceptions.into_iter().next()?;
     let frame = |frame: crate::backtrace::StackFrame| (frame.label.into(), frame.path.into(), frame.line);
