@@ -125,7 +125,12 @@ impl Args {
             }
             Word::Annotations => self.annotations = pairs::read(listed(input, &ident, word)?, word, diag),
             Word::Metadata => self.metadata = pairs::read(listed(input, &ident, word)?, word, diag),
-            Word::Segment => self.segment = true,
+            Word::Segment => {
+                if input.peek(Token![=]) || input.peek(token::Paren) {
+                    return Err(input.error("`segment` takes no value: write `segment`"));
+                }
+                self.segment = true;
+            }
             Word::Error => {
                 let choices = [
                     ("fault", ErrorClass::Fault),
@@ -137,7 +142,11 @@ impl Args {
             }
             Word::Crate => {
                 equals(input, &ident, word)?;
-                self.crate_path = Some(input.call(Path::parse_mod_style)?);
+                let no_path = |error: syn::Error| {
+                    let message = format!("expected a path, not in quotes: write `{}`", word.write());
+                    syn::Error::new(error.span(), message)
+                };
+                self.crate_path = Some(input.call(Path::parse_mod_style).map_err(no_path)?);
             }
         }
         Ok(())
@@ -202,13 +211,21 @@ fn listed<'a>(input: ParseStream<'a>, ident: &Ident, word: Word) -> syn::Result<
 
 /// One of a few strings.
 fn one_of<T: Copy>(value: Expr, choices: &[(&str, T)]) -> syn::Result<T> {
-    if let Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) = &value
+    if let Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) = ungrouped(&value)
         && let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text.value())
     {
         return Ok(*choice);
     }
     let all: Vec<String> = choices.iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
     Err(syn::Error::new(value.span(), format!("expected one of {}", all.join(", "))))
+}
+
+/// The expression out of the invisible group that `$value:expr` arrives in.
+fn ungrouped(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => ungrouped(&group.expr),
+        other => other,
+    }
 }
 
 /// Calls `read` for each part between commas; reports its error and goes on after the next comma.

@@ -60,6 +60,10 @@ impl Item {
             function_ahead(input)?;
             // `default fn` of a specialised impl.
             let _: Option<Token![default]> = input.parse()?;
+            // `safe fn` of an `unsafe extern` block.
+            if input.peek(syn::Ident) && input.peek2(Token![fn]) {
+                let _: Ident = input.parse()?;
+            }
             Ok((attributes, input.parse::<Signature>()?))
         };
         let (attributes, signature) = parse.parse2(head.clone())?;

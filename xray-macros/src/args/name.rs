@@ -2,7 +2,7 @@
 
 use syn::{Expr, ExprLit, Lit, LitStr};
 
-use super::Name;
+use super::{Name, ungrouped};
 
 /// Characters of a name, more are cut off when a document is made.
 const MAX_CHARS: usize = 200;
@@ -10,9 +10,9 @@ const SIGNS: &str = "_.:/%&#=+\\-@";
 
 /// `name = value`: a literal is checked here, anything else is made a name at run time.
 pub(super) fn value(value: Expr) -> syn::Result<Name> {
-    match value {
-        Expr::Lit(ExprLit { lit, .. }) => literal(lit).map(Name::Literal),
-        other => Ok(Name::Expr(other)),
+    match ungrouped(&value) {
+        Expr::Lit(ExprLit { lit, .. }) => literal(lit.clone()).map(Name::Literal),
+        _ => Ok(Name::Expr(value)),
     }
 }
 
