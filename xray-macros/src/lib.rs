@@ -73,6 +73,12 @@
 //! * An `Err` behind `impl Trait` (`-> impl IntoResponse`) or behind a type parameter is not seen: write the `Result`.
 //! * An error type that is a type parameter with no bound is recorded by its type's name alone.
 //! * `async fn` cannot return `impl Fn(&str)` with the closure's argument left to inference: annotate the argument.
+//! * A trait of your own called `Future` is taken for the one of the standard library where a function that is not `async`
+//!   returns `impl Future`.
+//! * A one-argument alias whose argument is the error, as in `-> Failing<impl Display>`, does not compile: write the `Result`.
+//! * Where a sync function returns a value that lives too short, rustc points at the attribute, with the argument named.
+//! * An argument `_` of an `async fn` drops after those that the body uses; one that the body only shadows gives no
+//!   `unused_variables`.
 //! * By-value arguments of an `async fn` live to the end of its future, also where the body moves none of them.
 
 mod args;

@@ -13,7 +13,7 @@ pub(crate) enum Shape {
     Closure(Type),
     /// The body of an `async fn` in a future.
     Async(Value),
-    /// The future that the body returns, with its output.
+    /// The future that the body returns, with its output; `None` where that cannot be named or is not given.
     Returned(Option<Type>),
 }
 
@@ -48,7 +48,7 @@ impl Shape {
         }
         match returned {
             Some(Type::ImplTrait(opaque)) => match future_output(opaque) {
-                Some(output) => Self::Returned(output),
+                Some(output) => Self::Returned(output.filter(|output| !is_plain(output, signature))),
                 None => Self::Guard,
             },
             Some(ty) if !track_caller && !is_plain(ty, signature) && !hides_error(ty) => {
@@ -69,6 +69,28 @@ impl Value {
             Some(ty) if is_plain(ty, signature) || hides_error(ty) => Self::Plain(named(ty)),
             Some(ty) => Self::Probed(named(ty)),
         }
+    }
+}
+
+/// Whether an `async fn` returns a future, by what the type is called: `JoinHandle`, `Receiver`, `BoxFuture`, `Pin<Box<..>>`,
+/// `impl Future`.
+pub(crate) fn may_yield_future(signature: &Signature) -> bool {
+    fn is_future(path: &syn::Path) -> bool {
+        path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            name.contains("Fut") || matches!(&name[..], "JoinHandle" | "Receiver" | "Pin" | "Sleep")
+        })
+    }
+    match &signature.output {
+        ReturnType::Type(_, ty) => match bare(ty) {
+            Type::Path(path) => is_future(&path.path),
+            Type::ImplTrait(opaque) => opaque
+                .bounds
+                .iter()
+                .any(|bound| matches!(bound, TypeParamBound::Trait(bound) if is_future(&bound.path))),
+            _ => false,
+        },
+        ReturnType::Default => false,
     }
 }
 
@@ -101,15 +123,14 @@ fn is_plain(ty: &Type, signature: &Signature) -> bool {
     }
 }
 
-/// Whether the error is an `impl Trait`, as in `Result<u8, impl Display>`: nothing is known of it where the probe looks.
+/// Whether the error is an `impl Trait` or holds one, as in `Result<u8, impl Display>`: nothing is known of it where the
+/// probe looks.
 fn hides_error(ty: &Type) -> bool {
     let Type::Path(path) = bare(ty) else { return false };
     let last = path.path.segments.last().map(|segment| &segment.arguments);
     match last {
         Some(PathArguments::AngleBracketed(generics)) => match generics.args.last() {
-            Some(GenericArgument::Type(ty)) => {
-                generics.args.len() > 1 && matches!(bare(ty), Type::ImplTrait(_))
-            }
+            Some(GenericArgument::Type(ty)) => generics.args.len() > 1 && leave_open(&mut ty.clone()),
             _ => false,
         },
         _ => false,
@@ -139,7 +160,11 @@ fn future_output(opaque: &TypeImplTrait) -> Option<Option<Type>> {
 fn associated_output(arguments: &PathArguments) -> Option<Type> {
     let PathArguments::AngleBracketed(Generics { args, .. }) = arguments else { return None };
     args.iter().find_map(|arg| match arg {
-        GenericArgument::AssocType(output) if output.ident == "Output" => Some(named(&output.ty)),
+        GenericArgument::AssocType(output) if output.ident == "Output" => match bare(&output.ty) {
+            Type::ImplTrait(_) => None,
+            ty if hides_error(ty) => None,
+            ty => Some(named(ty)),
+        },
         _ => None,
     })
 }
@@ -151,13 +176,15 @@ fn named(ty: &Type) -> Type {
     ty
 }
 
-fn leave_open(ty: &mut Type) {
+/// Puts `_` for each `impl Trait`; says whether there was one.
+fn leave_open(ty: &mut Type) -> bool {
     match ty {
         Type::ImplTrait(opaque) => {
             *ty = Type::Infer(syn::TypeInfer {
                 attrs: Vec::new(),
                 underscore_token: syn::Token![_](opaque.impl_token.span),
-            })
+            });
+            true
         }
         Type::Group(inner) => leave_open(&mut inner.elem),
         Type::Paren(inner) => leave_open(&mut inner.elem),
@@ -165,17 +192,27 @@ fn leave_open(ty: &mut Type) {
         Type::Ptr(inner) => leave_open(&mut inner.elem),
         Type::Slice(inner) => leave_open(&mut inner.elem),
         Type::Array(inner) => leave_open(&mut inner.elem),
-        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_open),
-        Type::Path(path) => {
-            for segment in &mut path.path.segments {
-                let PathArguments::AngleBracketed(generics) = &mut segment.arguments else { continue };
-                for argument in &mut generics.args {
-                    if let GenericArgument::Type(ty) = argument {
-                        leave_open(ty);
-                    }
-                }
-            }
-        }
-        _ => {}
+        Type::Tuple(tuple) => tuple.elems.iter_mut().fold(false, |open, ty| leave_open(ty) | open),
+        Type::Path(path) => leave_path_open(&mut path.path),
+        Type::TraitObject(object) => object.bounds.iter_mut().fold(false, |open, bound| match bound {
+            TypeParamBound::Trait(bound) => leave_path_open(&mut bound.path) | open,
+            _ => open,
+        }),
+        _ => false,
     }
+}
+
+fn leave_path_open(path: &mut syn::Path) -> bool {
+    let mut open = false;
+    for segment in &mut path.segments {
+        let PathArguments::AngleBracketed(generics) = &mut segment.arguments else { continue };
+        for argument in &mut generics.args {
+            open |= match argument {
+                GenericArgument::Type(ty) => leave_open(ty),
+                GenericArgument::AssocType(associated) => leave_open(&mut associated.ty),
+                _ => false,
+            };
+        }
+    }
+    open
 }

@@ -1,9 +1,10 @@
 //! `async fn`, and functions that return a future.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 use syn::Type;
 
+use super::sync::owning;
 use super::{Opening, glue};
 use crate::model::Capture;
 use crate::shape::Value;
@@ -44,6 +45,10 @@ pub(super) fn block(capture: &Capture, opening: &Opening, runtime: &TokenStream,
     let future = quote_spanned!(glue()=> #runtime::#pick #call.await);
     capture.body.replaced(match value {
         Value::Never => quote_spanned!(glue()=> match #future {}),
+        _ if capture.yields_future => {
+            // Only a statement can have the attribute.
+            quote_spanned!(glue()=> #[allow(clippy::async_yields_async, clippy::needless_return)] return #future;)
+        }
         _ => future,
     })
 }
@@ -65,10 +70,13 @@ pub(super) fn returned(
     runtime: &TokenStream,
     output: Option<&Type>,
 ) -> TokenTree {
-    let body = capture.body.statements();
-    let output = output.map_or_else(|| quote_spanned!(glue()=> ()), |output| quote!(#output));
+    let body = owning(capture, runtime);
+    let pick = match output {
+        Some(output) => quote_spanned!(glue()=> probe::<#output>().shape().pick()),
+        None => quote_spanned!(glue()=> quiet()),
+    };
     let call = opening.future("returned", "returned_entry", capture.place, quote_spanned!(glue()=> || #body));
-    capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #call))
+    capture.body.replaced(quote_spanned!(glue()=> #runtime::#pick #call))
 }
 
 /// `if false { _ = &last; _ = &first; return ..; }`: the edge, and the arguments in the order that drops them as the

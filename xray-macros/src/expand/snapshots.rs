@@ -21,6 +21,11 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ),
     ("sync_segment", "segment, error = \"throttle\"", "fn main() -> ExitCode { #![allow(dead_code)] run() }"),
     (
+        "sync_lent",
+        "",
+        "fn last<'a>(mut at: &'a mut Node, n: u8) -> Result<&'a mut Node, E> { while let Some(next) = at.next() { at = next; } Ok(at) }",
+    ),
+    (
         "sync_track_caller",
         "",
         "#[track_caller] fn first(list: &[u8]) -> Result<u8, Empty> { list.first().ok_or(Empty) }",
@@ -34,6 +39,7 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ("async_unit", "name = format!(\"job {id}\")", "async fn run(id: u64) { work(id).await; }"),
     ("async_never", "", "async fn serve(self: Arc<Self>) -> ! { loop { self.turn().await; } }"),
     ("async_opaque", "", "async fn words(text: String) -> impl Iterator<Item = String> { split(text) }"),
+    ("async_future", "", "async fn start(n: u8) -> JoinHandle<u8> { spawn(async move { n }) }"),
     (
         "async_drop_order",
         "",

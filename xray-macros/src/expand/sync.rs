@@ -38,8 +38,31 @@ pub(super) fn closure(
     runtime: &TokenStream,
     output: &Type,
 ) -> TokenTree {
-    let body = capture.body.statements();
+    let body = owning(capture, runtime);
     let begin = opening.begin();
     let call = call("call", capture.place, quote_spanned!(glue()=> || -> #output #body));
     capture.body.replaced(quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #begin #call))
+}
+
+/// The body of a closure, in braces. `mut` arguments that the value may hold on to are moved in by a dead branch: a `move`
+/// closure would take all of them, and drop them in another order.
+///
+/// Input: `{ while let Some(next) = at.next() { at = next; } Ok(at) }`, of `mut at: &mut Node`
+///
+/// Output:
+/// ```text
+/// {
+///     if false { let _owned = at; return ::xray_runtime::__private::never(); }
+///     while let Some(next) = at.next() { at = next; } Ok(at)
+/// }
+/// ```
+pub(super) fn owning(capture: &Capture, runtime: &TokenStream) -> TokenTree {
+    let owned = match &capture.lent[..] {
+        [] => return capture.body.statements(),
+        [one] => quote_spanned!(glue()=> #one),
+        all => quote_spanned!(glue()=> (#(#all),*)),
+    };
+    capture
+        .body
+        .block_after(quote_spanned!(glue()=> if false { let _owned = #owned; return #runtime::never(); }))
 }

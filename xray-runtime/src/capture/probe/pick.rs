@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 
-use super::outcome::{Outcome, Place};
+use super::outcome::{Outcome, Place, Quiet};
 use super::{LocalFuture, SendFuture};
 use crate::capture::{Captured, Entry, Guard};
 
@@ -78,6 +78,30 @@ impl<K> Pick<K, InBox> {
     /// As `begin`, with an entry.
     pub fn begin_entry(self, entry: Entry) -> BegunBox<K> {
         BegunBox(Opening::Entry(entry), self.0)
+    }
+
+    /// The future of an `async fn` whose value is a boxed future: that one is the caller's to await.
+    #[track_caller]
+    pub fn future<F: Future>(self, name: &'static str, future: F) -> Captured<F, Quiet> {
+        Captured::new(name, future, Quiet)
+    }
+
+    /// As `future`, with an entry.
+    #[track_caller]
+    pub fn future_entry<F: Future>(self, entry: Entry, future: F) -> Captured<F, Quiet> {
+        Captured::from_entry(entry, future, Quiet)
+    }
+
+    /// The future that the body `f` returns, whose value is a boxed future.
+    #[track_caller]
+    pub fn returned<T: Future, F: FnOnce() -> T>(self, name: &'static str, f: F) -> Captured<T, Quiet> {
+        Captured::here(name, f(), Quiet)
+    }
+
+    /// As `returned`, with an entry.
+    #[track_caller]
+    pub fn returned_entry<T: Future, F: FnOnce() -> T>(self, entry: Entry, f: F) -> Captured<T, Quiet> {
+        Captured::from_entry(entry, f(), Quiet)
     }
 }
 

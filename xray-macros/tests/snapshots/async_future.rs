@@ -1,0 +1,19 @@
+// #[xray_capture]
+// async fn start(n: u8) -> JoinHandle<u8> { spawn(async move { n }) }
+
+async fn start(n: u8) -> JoinHandle<u8> {
+    #[allow(clippy::async_yields_async, clippy::needless_return)]
+    return ::xray_runtime::__private::probe::<JoinHandle<u8>>()
+        .shape()
+        .pick()
+        .future(
+            "start",
+            async move {
+                if false {
+                    return ::xray_runtime::__private::never::<JoinHandle<u8>>();
+                }
+                spawn(async move { n })
+            },
+        )
+        .await;
+}
