@@ -79,6 +79,7 @@
 //! * Where a sync function returns a value that lives too short, rustc points at the attribute, with the argument named.
 //! * An argument `_` of an `async fn` drops after those that the body uses; one that the body only shadows gives no
 //!   `unused_variables`.
+//! * `//!` in the body of a function with `///` above it shows `clippy::mixed_attributes_style`: an attribute sees no comments.
 //! * By-value arguments of an `async fn` live to the end of its future, also where the body moves none of them.
 
 mod args;

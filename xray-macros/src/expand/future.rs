@@ -47,7 +47,7 @@ pub(super) fn block(capture: &Capture, opening: &Opening, runtime: &TokenStream,
         Value::Never => quote_spanned!(glue()=> match #future {}),
         _ if capture.yields_future => {
             // Only a statement can have the attribute.
-            quote_spanned!(glue()=> #[allow(clippy::async_yields_async, clippy::needless_return)] return #future;)
+            quote_spanned!(glue()=> #[allow(clippy::async_yields_async)] return #future;)
         }
         _ => future,
     })

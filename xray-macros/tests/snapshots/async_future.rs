@@ -2,7 +2,7 @@
 // async fn start(n: u8) -> JoinHandle<u8> { spawn(async move { n }) }
 
 async fn start(n: u8) -> JoinHandle<u8> {
-    #[allow(clippy::async_yields_async, clippy::needless_return)]
+    #[allow(clippy::async_yields_async)]
     return ::xray_runtime::__private::probe::<JoinHandle<u8>>()
         .shape()
         .pick()
