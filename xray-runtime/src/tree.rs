@@ -116,7 +116,8 @@ impl Tree {
             sampled,
             streamed: AtomicBool::new(false),
             serial,
-            seed: random_u64(),
+            // Without a record there is no id.
+            seed: if sampled { random_u64() } else { 0 },
             noop,
             shared: Mutex::new(Shared {
                 parked: Vec::new(),

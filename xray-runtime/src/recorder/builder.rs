@@ -219,9 +219,10 @@ impl RecorderBuilder {
             return Err(InstallError::AlreadyInstalled);
         }
         let settings = &recorder.core.settings;
-        if recorder.is_enabled() {
-            missing::configure(settings.context_missing, settings.context_missing_panics_in_release);
-        }
+        // Where nothing is recorded nothing is missing.
+        let strategy =
+            if recorder.is_enabled() { settings.context_missing } else { ContextMissing::IgnoreError };
+        missing::configure(strategy, settings.context_missing_panics_in_release);
         crate::awaiting::open(&recorder.core);
         Ok(RecorderGuard::new(recorder))
     }
