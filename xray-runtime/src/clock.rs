@@ -1,7 +1,7 @@
 //! The clock of the recording path: raw ticks on the caller, unix microseconds on the exporter.
 //!
 //! A raw reading is the CPU's time stamp counter where the kernel trusts it (9.6 ns; `Instant` takes 23 ns,
-//! `design/HOTPATH.md`), and a monotonic clock elsewhere. Only the exporter turns ticks into wall time, so that
+//! measured on the 2-core machine of `benches/`), and a monotonic clock elsewhere. Only the exporter turns ticks into wall time, so that
 //! one anchor serves the start and the end of a record: the end never comes before the start.
 
 use std::sync::LazyLock;

@@ -1,6 +1,6 @@
 //! What is current on this thread, and the two calls that every captured function makes: begin and end.
 //!
-//! The rules (`design/HOTPATH.md`, design B): the thread owns a chunk of the tree that is current on it, so that a
+//! The rule: the thread owns a chunk of the tree that is current on it, so that a
 //! record is begun and ended without a lock. `current` is a key of the tree whose chunk is on top, or stands for
 //! "nothing" ([`NONE`]) or "not sampled" ([`UNSAMPLED`]).
 

@@ -210,6 +210,7 @@ mod trace_header;
 mod trace_id;
 mod tree;
 mod unsettled;
+mod warning;
 mod wildcard;
 
 /// The blocks of the READMEs compile. The server of the project's needs the feature `axum`.

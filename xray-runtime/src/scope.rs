@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::context;
 use crate::error::Certain;
 use crate::record::{FIRST, Key, NONE, flag, same_tree};
-use crate::recorder::Core;
+use crate::recorder::{Core, current_core};
 use crate::root::Root;
 use crate::segment::SegmentBuilder;
 use crate::tree::Tree;
@@ -172,8 +172,9 @@ impl Scope {
                         let key = context::begin_named(name);
                         (key >= FIRST).then_some(State::Child { key, current: key, tree: None })
                     }
-                    Late::Segment(name, core) => SegmentBuilder::of(core, Some(name))
-                        .and_then(SegmentBuilder::enter)
+                    Late::Segment(name, core) => core
+                        .or_else(current_core)
+                        .and_then(|core| SegmentBuilder::new(core, Some(name)).enter())
                         .map(|root| State::Root(Box::new(root))),
                 };
                 let (state, on) = match begun {
@@ -187,10 +188,6 @@ impl Scope {
             State::Child { current, tree: Some(tree), .. } => {
                 attach(tree, *current);
                 On::Attached
-            }
-            State::Root(root) => {
-                root.resume();
-                On::Root
             }
             State::Carried { current, tree } => {
                 if (*current >= FIRST && same_tree(*current, outer)) || *current == outer && *current < FIRST
@@ -206,7 +203,8 @@ impl Scope {
                 *suspended = suspended.take().and_then(awaiting::resume);
                 if suspended.is_none() { On::Awaiting } else { On::Nothing }
             }
-            State::New(_) | State::Off | State::Child { tree: None, .. } => On::Nothing,
+            // The others were entered without a detour.
+            State::New(_) | State::Off | State::Root(_) | State::Child { tree: None, .. } => On::Nothing,
         }
     }
 }
@@ -263,28 +261,14 @@ impl Entered<'_> {
     #[inline(never)]
     fn suspend_recorded(&mut self, on: On) {
         match &mut *self.scope.0 {
-            State::Child { current, tree, .. } if on == On::Thread => {
-                *current = context::current();
-                if tree.is_none() {
-                    *tree = context::current_tree();
-                }
-                context::set_current(self.outer);
-            }
-            State::Root(root) => root.suspend(),
-            _ => self.suspend_rarely(on),
-        }
-    }
-
-    #[inline(never)]
-    fn suspend_rarely(&mut self, on: On) {
-        match &mut *self.scope.0 {
             State::Child { current, tree, .. } => {
                 *current = context::current();
                 if tree.is_none() {
                     *tree = context::current_tree();
                 }
-                if let (On::Attached, Some(tree)) = (on, tree) {
-                    detach(tree);
+                match tree {
+                    Some(tree) if on == On::Attached => detach(tree),
+                    _ => context::set_current(self.outer),
                 }
             }
             State::Root(root) => root.suspend(),

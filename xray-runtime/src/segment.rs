@@ -49,15 +49,6 @@ impl<'a> SegmentBuilder<'a> {
         Self { core, name, header: None, request: SamplingRequest::new() }
     }
 
-    /// Of the recorder in force here; none where none is.
-    pub(crate) fn current(name: Option<Cow<'static, str>>) -> Option<Self> {
-        Some(Self::new(current_core()?, name))
-    }
-
-    pub(crate) fn of(core: Option<Arc<Core>>, name: Option<Cow<'static, str>>) -> Option<Self> {
-        Some(Self::new(core.or_else(current_core)?, name))
-    }
-
     /// The header that came with the request, message or job: its trace goes on.
     pub fn trace_header(mut self, header: TraceHeader) -> Self {
         self.header = Some(header);
@@ -211,8 +202,8 @@ impl Drop for Segment {
 /// For sync code; async code uses [`FutureExt::in_segment`](crate::FutureExt::in_segment) or the attribute's
 /// `segment`. Where no recorder is installed nothing is recorded.
 pub fn begin_segment(name: impl Into<Cow<'static, str>>) -> Segment {
-    match SegmentBuilder::current(Some(name.into())) {
-        Some(builder) => builder.begin(),
+    match current_core() {
+        Some(core) => SegmentBuilder::new(core, Some(name.into())).begin(),
         None => Segment { entity: Entity::new(crate::record::NONE, None), root: None, not_send: PhantomData },
     }
 }

@@ -8,6 +8,7 @@ use crate::awaiting;
 use crate::context;
 use crate::entity::Entity;
 use crate::record::{FIRST, Key, NONE, UNSAMPLED, flag};
+use crate::recorder::current_core;
 use crate::root::Root;
 use crate::scope::Scope;
 use crate::segment::SegmentBuilder;
@@ -33,13 +34,12 @@ pub fn segment(name: impl Into<Cow<'static, str>>) -> Entry {
     if context::current() >= UNSAMPLED {
         return entry(name);
     }
-    let name = name.into();
-    let Some(builder) = SegmentBuilder::current(Some(name.clone())) else {
+    let Some(core) = current_core() else {
         // `main` installs the recorder in its body.
-        let key = if awaiting::begin(name) { AWAITING_SEGMENT } else { NONE };
+        let key = if awaiting::begin(name.into()) { AWAITING_SEGMENT } else { NONE };
         return Entry { key, outer: NONE, root: None, taken: false };
     };
-    let root = builder.enter();
+    let root = SegmentBuilder::new(core, Some(name.into())).enter();
     Entry { key: context::current(), outer: NONE, root: root.map(Box::new), taken: false }
 }
 

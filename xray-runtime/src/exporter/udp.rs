@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Batch, DropCause, Exporter};
 use crate::daemon_address::DaemonAddress;
+use crate::warning::Warned;
 
 /// The largest payload of a UDP datagram over IPv4.
 const DATAGRAM_LIMIT: usize = 65_507;
@@ -15,9 +16,6 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a send may wait for room in the socket's buffer.
 const SEND_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// One warning in this time.
-const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// Datagrams of one system call; the kernel takes no more segments (`UDP_MAX_SEGMENTS` was 64 before Linux 6.7).
 const PER_CALL: usize = 64;
@@ -31,7 +29,7 @@ pub struct UdpExporter {
     gso: bool,
     /// Of the addresses of a name the next is tried after each: `localhost` may be ::1 first, and the daemon on IPv4.
     failures: usize,
-    warned: Option<Instant>,
+    warned: Warned,
 }
 
 #[derive(Debug)]
@@ -46,12 +44,17 @@ struct Connection {
 impl UdpExporter {
     /// Sends to the daemon's UDP address. Nothing is resolved or opened before the first document.
     pub fn new(address: DaemonAddress) -> Self {
-        Self { address, connection: None, gso: cfg!(target_os = "linux"), failures: 0, warned: None }
+        Self {
+            address,
+            connection: None,
+            gso: cfg!(target_os = "linux"),
+            failures: 0,
+            warned: Warned::default(),
+        }
     }
 
     fn warn(&mut self, text: &str) {
-        if self.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            self.warned = Some(Instant::now());
+        if self.warned.is_due() {
             let endpoint = self.address.udp();
             tracing::warn!(
                 target: "xray_runtime",
@@ -157,7 +160,7 @@ fn send(connection: &Connection, batch: &mut Batch, gso: &mut bool) -> Option<io
                 }
             }
         }
-        failure = error.or(failure);
+        failure = error.filter(|error| cause_of(error) != DropCause::TooLarge).or(failure);
         at += count;
     }
     failure
@@ -257,7 +260,10 @@ fn send_each(
     let mut headers = MultiHeaders::<()>::preallocate(count, None);
     match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, &addresses[..count], [], MsgFlags::empty()) {
         // It stops at the first that fails; the next call says why.
-        Ok(sent) => Ok(sent.count()),
+        Ok(sent) => match sent.count() {
+            0 => Err((1, io::ErrorKind::WriteZero.into())),
+            count => Ok(count),
+        },
         Err(errno) => Err((1, errno.into())),
     }
 }

@@ -2,10 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-/// One warning of the delivery in this time, whatever its cause.
-const WARN_EVERY: Duration = Duration::from_secs(60);
+use crate::warning::Warned;
 
 /// Counters of one recorder, in entities (segments and subsegments) unless they say otherwise.
 #[derive(Debug, Default)]
@@ -34,16 +32,13 @@ pub(crate) struct Counts {
     pub(crate) bytes: AtomicU64,
     pub(crate) segments: AtomicU64,
     pub(crate) unsampled: AtomicU64,
-    warned: Mutex<Option<Instant>>,
+    warned: Mutex<Warned>,
 }
 
 impl Counts {
     /// Writes one warning a minute.
     pub(crate) fn warn_once(&self, text: impl FnOnce() -> String) {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            *warned = Some(Instant::now());
-            drop(warned);
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).is_due() {
             tracing::warn!(target: "xray_runtime", "{} (one such warning a minute; Recorder::stats() has the counts)", text());
         }
     }
