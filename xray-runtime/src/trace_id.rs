@@ -58,8 +58,8 @@ impl TraceId {
         // A clock before 1970 is a broken clock, not a reason to fail.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // The nanoseconds keep two processes apart that share a random state, as after fork.
-        let low = random_u64() as u32 ^ now.subsec_nanos();
-        Self::from_parts(now.as_secs() as u32, random_u64(), low)
+        let [high, low] = random_u64s();
+        Self::from_parts(now.as_secs() as u32, high, low as u32 ^ now.subsec_nanos())
     }
 
     /// Reads an id; the case of its digits is kept.
@@ -159,19 +159,25 @@ fn excerpt(text: &str) -> String {
 }
 
 /// 64 random bits from a generator of this thread.
+pub(crate) fn random_u64() -> u64 {
+    let [number] = random_u64s();
+    number
+}
+
+/// Random bits from a generator of this thread, in one look for it.
 ///
 /// Seeded from the operating system's entropy through `RandomState`: ids of many hosts meet in one account, and a
 /// seed made of clock and thread number would repeat among them.
-pub(crate) fn random_u64() -> u64 {
+fn random_u64s<const N: usize>() -> [u64; N] {
     thread_local! {
         static STATE: Cell<Option<u64>> = const { Cell::new(None) };
     }
     STATE.with(|state| {
         let seed = state.get().unwrap_or_else(|| RandomState::new().hash_one(0));
         let mut generator = fastrand::Rng::with_seed(seed);
-        let number = generator.u64(..);
+        let numbers = std::array::from_fn(|_| generator.u64(..));
         state.set(Some(generator.get_seed()));
-        number
+        numbers
     })
 }
 

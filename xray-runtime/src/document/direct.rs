@@ -56,7 +56,8 @@ pub(super) fn write(writer: &mut Writer<'_>, chunk: &mut Chunk, batch: &mut Batc
             return give_up(writer, batch, start, left);
         }
         writer.entity(out, index, record, own, place, follows);
-        if record.end == 0 || out.len() - start > DOCUMENT_LIMIT {
+        // Plain entities are small; the end looks at the whole.
+        if record.end == 0 || (record.flags != 0 && out.len() - start > DOCUMENT_LIMIT) {
             return give_up(writer, batch, start, left);
         }
         stack[depth] = index;
