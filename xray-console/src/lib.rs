@@ -31,6 +31,7 @@ mod entity;
 mod json;
 mod label;
 mod line;
+pub mod rollbar;
 mod rows;
 mod summary;
 mod text;
