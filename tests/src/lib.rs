@@ -4,7 +4,9 @@
 //! `family.rs` is the list.
 
 mod family;
+mod input;
 mod json;
+mod rollbar;
 mod runner;
 mod xray;
 

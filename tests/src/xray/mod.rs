@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 
 use crate::family::{Failure, Outcome};
+use crate::input::{optional, required, text};
 
 pub(crate) mod annotation;
 pub(crate) mod client_ip;
@@ -50,22 +51,4 @@ fn judge(
         Ok(Err(what)) => Some(Failure::Broken(format!("the input cannot be read: {what}"))),
         Err(_) => Some(Failure::Broken("the code panicked".into())),
     }
-}
-
-/// A text.
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("not a text: {value}"))
-}
-
-/// The text of a field; `None` when it is absent or null.
-fn optional<'a>(input: &'a Value, key: &str) -> Result<Option<&'a str>, String> {
-    match input.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => text(value).map(Some),
-    }
-}
-
-/// The text of a field that must be there.
-fn required<'a>(input: &'a Value, key: &str) -> Result<&'a str, String> {
-    optional(input, key)?.ok_or_else(|| format!("no `{key}`"))
 }
