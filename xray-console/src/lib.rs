@@ -28,6 +28,7 @@ mod color;
 mod document;
 mod duration;
 mod entity;
+mod item_line;
 mod json;
 mod label;
 mod line;

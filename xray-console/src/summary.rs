@@ -241,7 +241,7 @@ fn json(summary: &Summary<'_>) -> String {
 }
 
 /// Writes what a terminal might obey as `\u....`, which in JSON (where it can stand in strings only) changes nothing.
-fn escape_unsafe(text: &str) -> String {
+pub(crate) fn escape_unsafe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unsafe(c) {
@@ -290,7 +290,7 @@ fn logfmt(summary: &Summary<'_>) -> String {
 }
 
 /// A logfmt value: bare where it is unmistakable, else as a JSON string.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let needs = |c: char| c.is_whitespace() || is_unsafe(c) || matches!(c, '"' | '=' | '\\');
     if !value.is_empty() && !value.chars().any(needs) {
         return value.to_owned();
