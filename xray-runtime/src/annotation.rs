@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use xray_error::cut;
+
 /// Characters of a key; from the schema of segment documents (v1.0.0), `^[A-Za-z0-9_]{1,500}$`.
 pub const MAX_ANNOTATION_KEY_CHARS: usize = 500;
 
@@ -221,14 +223,6 @@ impl AnnotationValue {
             valid => Some((valid, false)),
         }
     }
-}
-
-/// The first `max` Unicode scalar values of the text.
-pub(crate) fn cut(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
 }
 
 /// What to do with an annotation whose key has characters other than `A-Z a-z 0-9 _`, or more than

@@ -31,7 +31,7 @@ pub fn valid_annotation_value(
 
 /// The frames (label, path, line) of the user's code in the text of a backtrace, innermost first.
 pub fn backtrace_frames(text: &str) -> Vec<(String, String, u32)> {
-    let stack = crate::backtrace::Stack::parse(text);
+    let stack = xray_error::Stack::parse(text);
     stack.frames.into_iter().map(|frame| (frame.label.into(), frame.path.into(), frame.line)).collect()
 }
 
@@ -47,6 +47,6 @@ pub type PanicFrame = (String, String, u32);
 pub fn last_panic() -> Option<(String, Vec<PanicFrame>)> {
     let cause = crate::exception::Cause::from_panic(&crate::panic::copy()?);
     let exception = cause.exceptions.into_iter().next()?;
-    let frame = |frame: crate::backtrace::StackFrame| (frame.label.into(), frame.path.into(), frame.line);
+    let frame = |frame: xray_error::StackFrame| (frame.label.into(), frame.path.into(), frame.line);
     Some((exception.message, exception.stack.into_iter().map(frame).collect()))
 }

@@ -213,7 +213,7 @@ impl Entity {
     pub fn set_user(&self, user: impl Into<String>) {
         if self.is_recorded() {
             let user = user.into();
-            self.note(Fact::User(crate::annotation::cut(&user, crate::http::MAX_HTTP_TEXT_CHARS).into()));
+            self.note(Fact::User(xray_error::cut(&user, crate::http::MAX_HTTP_TEXT_CHARS).into()));
         }
     }
 

@@ -6,10 +6,11 @@ use std::error::Error;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::backtrace::StackFrame;
+use xray_error::{StackFrame, same_error};
+
 use crate::context;
 use crate::entity::Entity;
-use crate::exception::{Cause, same_error};
+use crate::exception::Cause;
 use crate::panic;
 use crate::record::{Chunk, FIRST, Fact, Index, Key, LastError, NO_PARENT, flag, index_of, sibling_key};
 use crate::trace_id::EntityId;
@@ -127,15 +128,19 @@ pub(crate) fn record(entity: &Entity, mut cause: Cause, bits: u32, seen: Option<
     }
     context::with_chunk(key, |chunk| {
         let index = index_of(key);
-        chunk.last_error =
-            Some(Box::new(LastError { reached: index, holder: index, exception, links: cause.links }));
+        chunk.last_error = Some(Box::new(LastError {
+            reached: index,
+            holder: index,
+            exception,
+            identities: cause.identities,
+        }));
     });
 }
 
 /// The last error of this tree, where it is the same and came from below `key`.
 fn find_known(chunk: &mut Chunk, key: Key, cause: &Cause) -> Option<(Index, EntityId)> {
     let mut last = chunk.last_error.take()?;
-    let found = is_at_or_above(chunk, key, last.reached) && same_error(&last.links, &cause.links);
+    let found = is_at_or_above(chunk, key, last.reached) && same_error(&last.identities, &cause.identities);
     let known = (last.holder, last.exception);
     if found {
         last.reached = index_of(key);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::annotation::cut;
+use xray_error::cut;
 
 /// Unicode scalar values of a method, address or user agent; from the schema of segment documents (v1.0.0).
 pub const MAX_HTTP_TEXT_CHARS: usize = 250;

@@ -178,7 +178,6 @@
 
 mod annotation;
 mod awaiting;
-mod backtrace;
 mod capture;
 mod clock;
 mod context;

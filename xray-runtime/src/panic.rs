@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, Once};
 
-use crate::annotation::cut;
+use xray_error::cut;
+
 use crate::clock::Clock;
 use crate::exception::MAX_MESSAGE_CHARS;
 use crate::trace_id::EntityId;

@@ -4,10 +4,11 @@ use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use xray_error::{Identity, StackFrame};
+
 use crate::annotation::AnnotationValue;
-use crate::backtrace::StackFrame;
 use crate::clock::Clock;
-use crate::exception::{ErrorLink, Exception};
+use crate::exception::Exception;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::panic::PanicNote;
 use crate::trace_id::EntityId;
@@ -140,7 +141,7 @@ pub(crate) struct LastError {
     /// The entity that holds the exceptions.
     pub(crate) holder: Index,
     pub(crate) exception: EntityId,
-    pub(crate) links: Vec<ErrorLink>,
+    pub(crate) identities: Vec<Identity>,
 }
 
 /// Records of one tree that one thread writes at a time. It moves between threads whole.

@@ -42,6 +42,11 @@ impl Guard {
         Self { key, not_send: PhantomData }
     }
 
+    /// Records an error that the function returns, on the entity that is current.
+    pub(crate) fn record(&mut self, record: impl FnOnce()) {
+        record();
+    }
+
     /// The usual end of a function whose body is a closure: drop is then left to the unwinding.
     #[inline(always)]
     pub(crate) fn end(self) {

@@ -46,7 +46,7 @@ pub(crate) fn record_error(seen: ErrorSeen<'_>, place: Place) {
     // Display and Debug are the user's: a panic in them must not become one of the captured function.
     let cause = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &seen {
         ErrorSeen::Error { error, type_name } => Cause::from_error(*error, type_name),
-        ErrorSeen::Report { error, debug, type_name } => cause_of_report(*error, *debug, type_name),
+        ErrorSeen::Report { error, debug, type_name } => Cause::from_report(*error, *debug, type_name),
         ErrorSeen::Text { text, type_name } => Cause::from_message(type_name, &text.to_string()),
         ErrorSeen::Name { type_name } => Cause::from_message(type_name, type_name),
     }));
@@ -54,21 +54,4 @@ pub(crate) fn record_error(seen: ErrorSeen<'_>, place: Place) {
         cause.unwrap_or_else(|_| Cause::from_message("error", "the error's Display or Debug panicked"));
     let seen = Seen { location: place.location, function: Some(place.function) };
     error::record(&Entity::local(key), cause, class.bits(), Some(seen));
-}
-
-/// The chain of the error inside, and the backtrace that the report's Debug text shows.
-fn cause_of_report(
-    error: &(dyn std::error::Error + '_),
-    debug: &dyn std::fmt::Debug,
-    type_name: &str,
-) -> Cause {
-    let mut cause = Cause::from_error(error, type_name);
-    let report = Cause::from_report(&error, debug, type_name);
-    if let (Some(first), Some(reported)) =
-        (cause.exceptions.first_mut(), report.exceptions.into_iter().next())
-    {
-        first.stack = reported.stack;
-        first.truncated = reported.truncated;
-    }
-    cause
 }

@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
+use xray_error::{Stack, StackFrame};
+
 use super::json;
-use crate::backtrace::{Stack, StackFrame};
 use crate::exception::{Cause, Exception};
 use crate::record::{Fact, Note};
 

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::DOCUMENT_LIMIT;
 use super::entity::{Writer, described};
 use super::json;
-use crate::annotation::{AnnotationValue, cut};
+use xray_error::cut;
+
+use crate::annotation::AnnotationValue;
 use crate::record::{Fact, Metadata, Note};
 
 /// What an annotation's text is cut to when nothing else is left to drop.

@@ -146,13 +146,13 @@ fn conclude<E>(
 #[cold]
 #[inline(never)]
 fn fail<E>(
-    guard: Guard,
+    mut guard: Guard,
     error: &E,
     record: fn(&E, Place),
     location: &'static Location<'static>,
     function: &'static str,
 ) {
-    record(error, Place { location, function });
+    guard.record(|| record(error, Place { location, function }));
     guard.end();
 }
 

@@ -1,0 +1,25 @@
+//! What an instrumentation runtime learns of an error: its chain, its texts within bounds, its stack.
+//!
+//! The errors are a user's, so nothing here trusts them: a chain may be a ring, a `Display` may write without end or
+//! panic. Whatever they do, what comes back is bounded, and no panic leaves.
+//!
+//! ```
+//! use xray_error::{Chain, Limits};
+//!
+//! let error = std::io::Error::other("disk gone");
+//! let chain = Chain::from_error(&error, std::any::type_name_of_val(&error), Limits { links: 10, message_chars: 4096 });
+//! assert_eq!(chain.links[0].type_name, "std::io::error::Error");
+//! assert_eq!(chain.links[0].message, "disk gone");
+//! ```
+#![forbid(unsafe_code)]
+
+mod chain;
+mod stack;
+mod text;
+
+pub use chain::{Chain, Identity, Limits, Link, same_error};
+pub use stack::{
+    MAX_FRAMES, Stack, StackFrame, is_runtime, is_runtime_path, is_std, label_of, own_label, short_path,
+    split_place,
+};
+pub use text::{Bounded, cut, text_of};
