@@ -1,90 +1,83 @@
-//! The arguments of `#[xray_capture(..)]`.
+//! The arguments of an attribute: what both have, and how all are read.
 
+mod capture;
 mod name;
 mod pairs;
+mod report;
+mod written;
 
-use proc_macro2::Span;
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
-use syn::{Expr, Ident, Lit, LitStr, Path, Token, token};
+use syn::{Ident, Lit, Path, Token};
 
 use crate::diag::{Diagnostics, nearest};
+use written::Written;
 
-/// What can stand in the attribute, each with how it is written. The parser, its hints and the docs follow this table.
-pub(crate) const WORDS: &[(Word, &str, &str)] = &[
-    (Word::Name, "name", "name = \"...\""),
-    (Word::Namespace, "namespace", "namespace = \"remote\""),
-    (Word::Annotations, "annotations", "annotations(key = expr)"),
-    (Word::Metadata, "metadata", "metadata(key = expr)"),
-    (Word::Segment, "segment", "segment"),
-    (Word::Error, "error", "error = \"fault\""),
-    (Word::Crate, "crate", "crate = path"),
-];
+pub(crate) use capture::{ErrorClass, Namespace, XrayCapture};
+pub(crate) use name::Name;
+pub(crate) use pairs::Pair;
+pub(crate) use report::{Level, RollbarReport};
 
-/// An argument's word.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Word {
-    Name,
-    Namespace,
-    Annotations,
-    Metadata,
-    Segment,
-    Error,
-    Crate,
-}
+/// An attribute: what it is called, what its expansion calls, and what it takes beside a name and a path.
+pub(crate) trait Attribute: Default + 'static {
+    /// As it is written.
+    const NAME: &'static str;
+    /// The crate that its expansion calls.
+    const RUNTIME: &'static str;
+    /// What can stand in it. The parser, its hints and the docs follow this table.
+    const WORDS: &'static [Word<Self>];
 
-impl Word {
-    fn write(self) -> &'static str {
-        WORDS.iter().find(|(word, ..)| *word == self).map_or("", |(.., write)| write)
+    /// What stands against a name, which is not empty.
+    fn name_fault(name: &str) -> Option<String>;
+
+    /// The arguments that look at an `Err`.
+    fn error_words(&self) -> &[Ident] {
+        &[]
     }
 }
 
+/// An argument: its word, how it is written, and what reads it.
+pub(crate) struct Word<A: 'static> {
+    name: &'static str,
+    write: &'static str,
+    read: Read<A>,
+}
+
+type Read<A> = fn(&mut Args<A>, Written<'_>, &mut Diagnostics) -> syn::Result<()>;
+
 /// The arguments, as written.
 #[derive(Default)]
-pub(crate) struct Args {
+pub(crate) struct Args<A> {
     pub(crate) name: Option<Name>,
-    pub(crate) namespace: Option<Namespace>,
-    pub(crate) annotations: Vec<Pair>,
-    pub(crate) metadata: Vec<Pair>,
-    pub(crate) segment: bool,
-    pub(crate) error: ErrorClass,
     pub(crate) crate_path: Option<Path>,
-    seen: Vec<Word>,
+    pub(crate) own: A,
+    seen: Vec<&'static str>,
 }
 
-/// `"..."`, or an expression that gives a name at run time.
-pub(crate) enum Name {
-    Literal(LitStr),
-    Expr(Expr),
+impl<A: Attribute> Word<A> {
+    const NAME: Self = Self {
+        name: "name",
+        write: "name = \"...\"",
+        read: |args, word, _| {
+            args.name = Some(name::value(word.assigned()?, A::name_fault)?);
+            Ok(())
+        },
+    };
+
+    const CRATE: Self = Self {
+        name: "crate",
+        write: "crate = path",
+        read: |args, word, _| {
+            args.crate_path = Some(word.path()?);
+            Ok(())
+        },
+    };
 }
 
-/// The namespaces that X-Ray knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Namespace {
-    Remote,
-    Aws,
-}
-
-/// What an `Err` marks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum ErrorClass {
-    #[default]
-    Fault,
-    Error,
-    Throttle,
-    Ignore,
-}
-
-/// `key = expr` in `annotations` and `metadata`.
-pub(crate) struct Pair {
-    pub(crate) key: LitStr,
-    pub(crate) value: Expr,
-}
-
-impl Args {
+impl<A: Attribute> Args<A> {
     /// Reads the attribute's tokens. Each bad argument is reported and skipped to the next comma.
-    pub(crate) fn read(tokens: proc_macro2::TokenStream, diag: &mut Diagnostics) -> Self {
+    pub(crate) fn read(tokens: TokenStream, diag: &mut Diagnostics) -> Self {
         let mut args = Self::default();
         let read = |input: ParseStream<'_>| {
             separated(input, diag, |input, diag| args.argument(input, diag));
@@ -99,12 +92,11 @@ impl Args {
 
     fn argument(&mut self, input: ParseStream<'_>, diag: &mut Diagnostics) -> syn::Result<()> {
         if input.peek(Lit) {
-            let literal: Lit = input.parse()?;
-            let name = name::literal(literal)?;
-            if self.seen.contains(&Word::Name) {
+            let name = name::literal(input.parse()?, A::name_fault)?;
+            if self.seen.contains(&Word::<A>::NAME.name) {
                 return Err(syn::Error::new(name.span(), "the name is given already; keep one"));
             }
-            self.seen.push(Word::Name);
+            self.seen.push(Word::<A>::NAME.name);
             self.name = Some(Name::Literal(name));
             return Ok(());
         }
@@ -112,120 +104,30 @@ impl Args {
             return Err(input.error("expected an argument: write `\"...\"` or `name = \"...\"`"));
         }
         let ident = Ident::parse_any(input)?;
-        let word = known(&ident)?;
-        if self.seen.contains(&word) {
+        let word = known::<A>(&ident)?;
+        if self.seen.contains(&word.name) {
             return Err(syn::Error::new(ident.span(), format!("duplicate argument `{ident}`; keep one")));
         }
-        self.seen.push(word);
-        match word {
-            Word::Name => self.name = Some(name::value(assigned(input, &ident, word)?)?),
-            Word::Namespace => {
-                let choices = [("remote", Namespace::Remote), ("aws", Namespace::Aws)];
-                self.namespace = Some(one_of(assigned(input, &ident, word)?, &choices)?);
-            }
-            Word::Annotations => self.annotations = pairs::read(listed(input, &ident, word)?, word, diag),
-            Word::Metadata => self.metadata = pairs::read(listed(input, &ident, word)?, word, diag),
-            Word::Segment => {
-                if input.peek(Token![=]) || input.peek(token::Paren) {
-                    return Err(input.error("`segment` takes no value: write `segment`"));
-                }
-                self.segment = true;
-            }
-            Word::Error => {
-                let choices = [
-                    ("fault", ErrorClass::Fault),
-                    ("error", ErrorClass::Error),
-                    ("throttle", ErrorClass::Throttle),
-                    ("ignore", ErrorClass::Ignore),
-                ];
-                self.error = one_of(assigned(input, &ident, word)?, &choices)?;
-            }
-            Word::Crate => {
-                equals(input, &ident, word)?;
-                let no_path = |error: syn::Error| {
-                    let message = format!("expected a path, not in quotes: write `{}`", word.write());
-                    syn::Error::new(error.span(), message)
-                };
-                self.crate_path = Some(input.call(Path::parse_mod_style).map_err(no_path)?);
-            }
-        }
-        Ok(())
+        self.seen.push(word.name);
+        (word.read)(self, Written { ident, write: word.write, input }, diag)
     }
 }
 
 /// The word, or an error that names the nearest one.
-fn known(ident: &Ident) -> syn::Result<Word> {
+fn known<A: Attribute>(ident: &Ident) -> syn::Result<&'static Word<A>> {
     let text = ident.to_string();
-    if let Some((word, ..)) = WORDS.iter().find(|(_, known, _)| *known == text) {
-        return Ok(*word);
+    let find = |name: &str| A::WORDS.iter().find(|word| word.name == name);
+    if let Some(word) = find(&text) {
+        return Ok(word);
     }
-    let hint = match nearest(&text, WORDS.iter().map(|(_, known, _)| *known)) {
-        Some(near) => {
-            let write = WORDS.iter().find(|(_, known, _)| *known == near).map_or(near, |(.., write)| write);
-            format!("did you mean `{write}`?")
-        }
+    let hint = match nearest(&text, A::WORDS.iter().map(|word| word.name)).and_then(find) {
+        Some(near) => format!("did you mean `{}`?", near.write),
         None => {
-            let all: Vec<String> = WORDS.iter().map(|(_, known, _)| format!("`{known}`")).collect();
+            let all: Vec<String> = A::WORDS.iter().map(|word| format!("`{}`", word.name)).collect();
             format!("expected one of {}", all.join(", "))
         }
     };
     Err(syn::Error::new(ident.span(), format!("unknown argument `{text}`; {hint}")))
-}
-
-/// The expression after `word =`.
-fn assigned(input: ParseStream<'_>, ident: &Ident, word: Word) -> syn::Result<Expr> {
-    equals(input, ident, word)?;
-    input.parse()
-}
-
-fn equals(input: ParseStream<'_>, ident: &Ident, word: Word) -> syn::Result<()> {
-    if !input.peek(Token![=]) {
-        return Err(syn::Error::new(
-            here(input, ident.span()),
-            format!("expected `=`: write `{}`", word.write()),
-        ));
-    }
-    let equals: Token![=] = input.parse()?;
-    if input.is_empty() || input.peek(Token![,]) {
-        return Err(syn::Error::new(equals.span, format!("expected a value: write `{}`", word.write())));
-    }
-    Ok(())
-}
-
-/// What stands between the parentheses after `word`.
-fn listed<'a>(input: ParseStream<'a>, ident: &Ident, word: Word) -> syn::Result<syn::parse::ParseBuffer<'a>> {
-    if !input.peek(token::Paren) {
-        return Err(syn::Error::new(
-            here(input, ident.span()),
-            format!("expected `(`: write `{}`", word.write()),
-        ));
-    }
-    let content;
-    let parens = syn::parenthesized!(content in input);
-    if content.is_empty() {
-        let message = format!("nothing is given: write `{}`, or leave the argument out", word.write());
-        return Err(syn::Error::new(parens.span.join(), message));
-    }
-    Ok(content)
-}
-
-/// One of a few strings.
-fn one_of<T: Copy>(value: Expr, choices: &[(&str, T)]) -> syn::Result<T> {
-    if let Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) = ungrouped(&value)
-        && let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text.value())
-    {
-        return Ok(*choice);
-    }
-    let all: Vec<String> = choices.iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
-    Err(syn::Error::new(value.span(), format!("expected one of {}", all.join(", "))))
-}
-
-/// The expression out of the invisible group that `$value:expr` arrives in.
-fn ungrouped(value: &Expr) -> &Expr {
-    match value {
-        Expr::Group(group) => ungrouped(&group.expr),
-        other => other,
-    }
 }
 
 /// Calls `read` for each part between commas; reports its error and goes on after the next comma.
@@ -259,9 +161,4 @@ fn skip(input: ParseStream<'_>) {
     });
     // `step` returns what its closure returns, and that is never an error.
     debug_assert!(rest.is_ok());
-}
-
-/// The next token's place, or the last one's where the input ends.
-fn here(input: ParseStream<'_>, last: Span) -> Span {
-    if input.is_empty() { last } else { input.span() }
 }

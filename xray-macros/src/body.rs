@@ -69,6 +69,11 @@ impl Body {
         }
     }
 
+    /// The user's statements, with no `#![..]`.
+    pub(crate) fn tokens(&self) -> Vec<TokenTree> {
+        self.statements.clone().into_iter().collect()
+    }
+
     /// `prologue statements`. Where the statements begin with an item they stay in braces of their own: a statement
     /// before a user's `use` is `clippy::items_after_statements`. Elsewhere they must not: `{ unsafe { .. } }` in braces
     /// is `unused_braces`.

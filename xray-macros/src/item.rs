@@ -37,8 +37,8 @@ const OTHER_ITEMS: &[(&str, bool)] = &[
 ];
 
 impl Item {
-    /// Reads the item.
-    pub(crate) fn read(tokens: TokenStream) -> syn::Result<Self> {
+    /// Reads the item under `attribute`.
+    pub(crate) fn read(tokens: TokenStream, attribute: &str) -> syn::Result<Self> {
         let mut head: Vec<TokenTree> = tokens.into_iter().collect();
         let end = match head.pop() {
             Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => End::Missing(punct.span()),
@@ -57,7 +57,7 @@ impl Item {
         let parse = |input: ParseStream<'_>| {
             let attributes = input.call(Attribute::parse_outer)?;
             let _: Visibility = input.parse()?;
-            function_ahead(input)?;
+            function_ahead(input, attribute)?;
             // `default fn` of a specialised impl.
             let _: Option<Token![default]> = input.parse()?;
             // `safe fn` of an `unsafe extern` block.
@@ -86,7 +86,7 @@ fn braces(token: &TokenTree) -> Option<Group> {
 }
 
 /// An error that names the item found, where it is no function.
-fn function_ahead(input: ParseStream<'_>) -> syn::Result<()> {
+fn function_ahead(input: ParseStream<'_>, attribute: &str) -> syn::Result<()> {
     let ahead: TokenStream = input.fork().parse()?;
     let words = ahead.into_iter().map_while(|token| match token {
         TokenTree::Ident(word) => Some(Some(word)),
@@ -105,19 +105,21 @@ fn function_ahead(input: ParseStream<'_>) -> syn::Result<()> {
             continue;
         }
         if let Some((_, holds)) = OTHER_ITEMS.iter().find(|(other, _)| *other == text) {
-            return Err(no_function(&word, *holds));
+            return Err(no_function(&word, holds.then_some(attribute)));
         }
         if pending.is_some() && !matches!(text.as_str(), "unsafe" | "extern" | "async") {
             break;
         }
     }
     match pending {
-        Some(word) => Err(no_function(&word, false)),
+        Some(word) => Err(no_function(&word, None)),
         None => Err(input.error("expected a function")),
     }
 }
 
-fn no_function(word: &Ident, holds_functions: bool) -> syn::Error {
-    let hint = if holds_functions { "; put `#[xray_capture]` on each function in it" } else { "" };
+/// `on_each`: the attribute that each function in the item can have.
+fn no_function(word: &Ident, on_each: Option<&str>) -> syn::Error {
+    let hint = on_each
+        .map_or_else(String::new, |attribute| format!("; put `#[{attribute}]` on each function in it"));
     syn::Error::new(word.span(), format!("expected a function, found `{word}`{hint}"))
 }

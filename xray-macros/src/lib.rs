@@ -96,3 +96,12 @@ mod shape;
 pub fn xray_capture(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand::xray_capture(args.into(), item.into()).into()
 }
+
+/// Reports the `Err` and the panic of the function to Rollbar; see the [crate's page](crate).
+#[proc_macro_attribute]
+pub fn rollbar_report(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    expand::rollbar_report(args.into(), item.into()).into()
+}

@@ -5,14 +5,12 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{FnArg, LitStr, Pat, PatIdent, PatType, ReceiverKind, Signature, Type};
 
-use crate::args::Args;
 use crate::body::Body;
 use crate::item::Item;
 use crate::shape::{self, Shape};
 
 /// A function, and how to capture it.
-pub(crate) struct Capture {
-    pub(crate) args: Args,
+pub(crate) struct Function {
     /// The function's tokens before its body, as received.
     pub(crate) head: TokenStream,
     pub(crate) body: Body,
@@ -29,9 +27,9 @@ pub(crate) struct Capture {
     pub(crate) yields_future: bool,
 }
 
-impl Capture {
+impl Function {
     /// `body` is the group taken from `item`.
-    pub(crate) fn new(args: Args, item: Item, body: proc_macro2::Group) -> Self {
+    pub(crate) fn new(item: Item, body: proc_macro2::Group) -> Self {
         let Item { head, attributes, signature, .. } = item;
         let body = Body::new(body);
         let track_caller = attributes.iter().any(|attribute| {
@@ -47,7 +45,7 @@ impl Capture {
         let lent = lent(&signature, &body);
         let yields_future = shape::may_yield_future(&signature);
         let ident = LitStr::new(&signature.ident.unraw().to_string(), signature.ident.span());
-        Self { args, head, body, shape, ident, place: signature.fn_token.span, dropped, lent, yields_future }
+        Self { head, body, shape, ident, place: signature.fn_token.span, dropped, lent, yields_future }
     }
 }
 

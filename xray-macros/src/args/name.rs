@@ -1,67 +1,67 @@
-//! The name: what X-Ray accepts as one (AWS's segment document schema: 200 characters, letters, numbers and some signs).
+//! The name: a literal, checked here, or an expression.
 
 use syn::{Expr, ExprLit, Lit, LitStr};
 
-use super::{Name, ungrouped};
+use super::written::ungrouped;
 
-/// Characters of a name, more are cut off when a document is made.
-const MAX_CHARS: usize = 200;
-const SIGNS: &str = "_.:/%&#=+\\-@";
+/// `"..."`, or an expression that gives a name at run time.
+pub(crate) enum Name {
+    Literal(LitStr),
+    Expr(Expr),
+}
 
 /// `name = value`: a literal is checked here, anything else is made a name at run time.
-pub(super) fn value(value: Expr) -> syn::Result<Name> {
+pub(super) fn value(value: Expr, fault: fn(&str) -> Option<String>) -> syn::Result<Name> {
     match ungrouped(&value) {
-        Expr::Lit(ExprLit { lit, .. }) => literal(lit.clone()).map(Name::Literal),
+        Expr::Lit(ExprLit { lit, .. }) => literal(lit.clone(), fault).map(Name::Literal),
         _ => Ok(Name::Expr(value)),
     }
 }
 
 /// A literal name, or what is wrong with it.
-pub(super) fn literal(literal: Lit) -> syn::Result<LitStr> {
+pub(super) fn literal(literal: Lit, fault: fn(&str) -> Option<String>) -> syn::Result<LitStr> {
     let Lit::Str(name) = literal else {
         return Err(syn::Error::new(literal.span(), "expected a string: write `name = \"...\"`"));
     };
-    match fault(&name.value()) {
+    let text = name.value();
+    let fault = match text.trim().is_empty() {
+        true => {
+            Some("the name is empty; write one, or leave the argument out to use the function's".to_owned())
+        }
+        false => fault(&text),
+    };
+    match fault {
         None => Ok(name),
         Some(fault) => Err(syn::Error::new(name.span(), fault)),
     }
 }
 
-fn fault(name: &str) -> Option<String> {
-    if name.trim().is_empty() {
-        return Some(
-            "the name is empty; write one, or leave the argument out to use the function's".to_owned(),
-        );
-    }
-    if let Some(bad) = name.chars().find(|c| !(c.is_alphanumeric() || *c == ' ' || SIGNS.contains(*c))) {
-        return Some(format!("a name cannot hold {bad:?}; write letters, digits, spaces and `{SIGNS}`"));
-    }
-    let chars = name.chars().count();
-    (chars > MAX_CHARS)
-        .then(|| format!("the name has {chars} characters; X-Ray keeps {MAX_CHARS}: write a shorter one"))
+/// What stands against a text of more than `max` characters.
+pub(super) fn too_long(what: &str, text: &str, whose: &str, max: usize) -> Option<String> {
+    let chars = text.chars().count();
+    (chars > max)
+        .then(|| format!("the {what} has {chars} characters; {whose} keeps {max}: write a shorter one"))
 }
 
 #[cfg(test)]
 mod tests {
+    use proc_macro2::Span;
+
     use super::*;
 
     #[test]
-    fn names_that_the_schema_allows() {
-        for name in
-            ["a", "notifications-activities", "GET /api/activities", "größe 幅", "a_b.c:d/e%f&g#h=i+j\\k-l@m"]
-        {
-            assert_eq!(fault(name), None, "{name}");
+    fn blank_names_are_refused() {
+        for blank in ["", " ", "\n\t"] {
+            let literal = literal(Lit::Str(LitStr::new(blank, Span::call_site())), |_| None);
+            let error = literal.map(|name| name.value()).expect_err("it is blank").to_string();
+            assert!(error.starts_with("the name is empty"), "{blank:?}: {error}");
         }
-        assert_eq!(fault(&"é".repeat(200)), None);
     }
 
     #[test]
-    fn the_first_bad_character_is_named() {
-        assert!(fault("who? me!").is_some_and(|text| text.starts_with("a name cannot hold '?'")));
-        assert!(fault("tab\there").is_some_and(|text| text.starts_with("a name cannot hold '\\t'")));
-        assert!(fault(&"é".repeat(201)).is_some_and(|text| text.starts_with("the name has 201 characters")));
-        for blank in ["", " ", "\n\t"] {
-            assert!(fault(blank).is_some_and(|text| text.starts_with("the name is empty")), "{blank:?}");
-        }
+    fn characters_are_counted_not_bytes() {
+        assert_eq!(too_long("name", &"é".repeat(200), "X-Ray", 200), None);
+        let fault = too_long("name", &"é".repeat(201), "X-Ray", 200).expect("it is too long");
+        assert_eq!(fault, "the name has 201 characters; X-Ray keeps 200: write a shorter one");
     }
 }

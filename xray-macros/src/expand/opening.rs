@@ -1,45 +1,76 @@
 //! What is opened: a name alone, or an entry with what the arguments add to it.
 
+mod capture;
+mod report;
+
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
-use syn::{Expr, LitStr};
+use syn::{Expr, LitStr, Type};
 
 use super::glue;
-use crate::args::{Args, ErrorClass, Name, Namespace, Pair};
+use super::stacked::Side;
+use crate::args::{Args, Attribute};
+
+/// What an attribute's arguments open, and how they narrow what is observed.
+pub(super) trait Opens: Attribute {
+    /// Where it goes when the other attribute has expanded already.
+    const SIDE: Side;
+
+    /// `function` is the function's own name.
+    fn first(args: &Args<Self>, function: &LitStr, runtime: &TokenStream) -> First;
+
+    /// What is called on the pick.
+    fn narrowed(&self, _runtime: &TokenStream) -> TokenStream {
+        TokenStream::new()
+    }
+}
 
 /// The first argument of the runtime's calls.
-pub(super) enum Opening {
+pub(super) enum First {
     /// A name; the common case, and the shortest.
     Name(LitStr),
     /// An expression of type `Entry`.
     Entry(TokenStream),
 }
 
+/// The calls into the runtime.
+pub(super) struct Opening {
+    runtime: TokenStream,
+    first: First,
+    narrowed: TokenStream,
+}
+
 impl Opening {
-    /// Input: `name = format!("{id}"), annotations(id), error = "throttle"`.
-    ///
-    /// Output:
-    /// ```text
-    /// ::xray_runtime::__private::entry(format!("{id}")).as_throttle().with(|entity| {
-    ///     entity.put_annotation("id", &id);
-    /// })
-    /// ```
-    pub(super) fn new(args: &Args, function: &LitStr, runtime: &TokenStream) -> Self {
-        let extras = extras(args);
-        let name = match &args.name {
-            Some(Name::Expr(name)) => quote_spanned!(glue()=> #name),
-            Some(Name::Literal(name)) if extras.is_empty() && !args.segment => {
-                return Self::Name(name.clone());
-            }
-            None if extras.is_empty() && !args.segment => return Self::Name(function.clone()),
-            Some(Name::Literal(name)) => quote_spanned!(glue()=> #name),
-            None => quote_spanned!(glue()=> #function),
-        };
-        Self::Entry(match args.segment {
-            true => quote_spanned!(glue()=> #runtime::segment(#name) #extras),
-            false => quote_spanned!(glue()=> #runtime::entry(#name) #extras),
-        })
+    pub(super) fn new<A: Opens>(args: &Args<A>, function: &LitStr, runtime: TokenStream) -> Self {
+        let first = A::first(args, function, &runtime);
+        Self { first, narrowed: args.own.narrowed(&runtime), runtime }
+    }
+
+    /// `::xray_runtime::__private`.
+    pub(super) fn runtime(&self) -> &TokenStream {
+        &self.runtime
+    }
+
+    /// The pick of a function that returns a type of which more is to be found out.
+    pub(super) fn probe(&self, output: &Type) -> TokenStream {
+        let Self { runtime, narrowed, .. } = self;
+        quote_spanned!(glue()=> #runtime::probe::<#output>().shape().pick() #narrowed)
+    }
+
+    /// The pick of a function that returns no `Result`.
+    pub(super) fn quiet(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        quote_spanned!(glue()=> #runtime::quiet())
+    }
+
+    /// `enter("load")`, or `entry.enter()`.
+    pub(super) fn guard(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        match &self.first {
+            First::Name(name) => quote_spanned!(glue()=> #runtime::enter(#name)),
+            First::Entry(entry) => quote_spanned!(glue()=> #entry.enter()),
+        }
     }
 
     /// `.future("load", body)`, or `.future_entry(entry, body)`.
@@ -50,17 +81,28 @@ impl Opening {
         place: Span,
         body: TokenStream,
     ) -> TokenStream {
-        match self {
-            Self::Name(name) => call(by_name, place, quote_spanned!(glue()=> #name, #body)),
-            Self::Entry(entry) => call(by_entry, place, quote_spanned!(glue()=> #entry, #body)),
+        match &self.first {
+            First::Name(name) => call(by_name, place, quote_spanned!(glue()=> #name, #body)),
+            First::Entry(entry) => call(by_entry, place, quote_spanned!(glue()=> #entry, #body)),
+        }
+    }
+
+    /// As [`Opening::future`] with an entry, also where a name would do: it begins before `body` is evaluated.
+    pub(super) fn future_begun(&self, by_entry: &str, place: Span, body: TokenStream) -> TokenStream {
+        let runtime = &self.runtime;
+        match &self.first {
+            First::Name(name) => {
+                call(by_entry, place, quote_spanned!(glue()=> #runtime::entry(#name), #body))
+            }
+            First::Entry(entry) => call(by_entry, place, quote_spanned!(glue()=> #entry, #body)),
         }
     }
 
     /// `.begin("load")`, or `.begin_entry(entry)`.
     pub(super) fn begin(&self) -> TokenStream {
-        match self {
-            Self::Name(name) => quote_spanned!(glue()=> .begin(#name)),
-            Self::Entry(entry) => quote_spanned!(glue()=> .begin_entry(#entry)),
+        match &self.first {
+            First::Name(name) => quote_spanned!(glue()=> .begin(#name)),
+            First::Entry(entry) => quote_spanned!(glue()=> .begin_entry(#entry)),
         }
     }
 }
@@ -74,32 +116,8 @@ pub(super) fn call(method: &str, place: Span, arguments: TokenStream) -> TokenSt
     quote_spanned!(glue()=> .#method #arguments)
 }
 
-fn extras(args: &Args) -> TokenStream {
-    let namespace = args.namespace.map(|namespace| match namespace {
-        Namespace::Remote => quote_spanned!(glue()=> .remote()),
-        Namespace::Aws => quote_spanned!(glue()=> .aws()),
-    });
-    let error = match args.error {
-        ErrorClass::Fault => None,
-        ErrorClass::Error => Some(quote_spanned!(glue()=> .as_error())),
-        ErrorClass::Throttle => Some(quote_spanned!(glue()=> .as_throttle())),
-        ErrorClass::Ignore => Some(quote_spanned!(glue()=> .ignore_errors())),
-    };
-    let annotations = args.annotations.iter().map(|Pair { key, value }| {
-        let value = borrowed(value);
-        quote_spanned!(glue()=> entity.put_annotation(#key, #value);)
-    });
-    let metadata = args.metadata.iter().map(|Pair { key, value }| {
-        let value = borrowed(value);
-        quote_spanned!(glue()=> entity.put_metadata(#key, #value);)
-    });
-    let mut values = annotations.chain(metadata).peekable();
-    let with = values.peek().is_some().then(|| quote_spanned!(glue()=> .with(|entity| { #(#values)* })));
-    quote_spanned!(glue()=> #namespace #error #with)
-}
-
-/// `&value`: the arguments stay the user's. The `&` stands at the value, where rustc then says that it is none that X-Ray
-/// takes.
+/// `&value`: the arguments stay the user's. The `&` stands at the value, where rustc then says that it is none that the
+/// runtime takes.
 fn borrowed(value: &Expr) -> TokenStream {
     let place = glue().located_at(value.span());
     match value {
