@@ -14,12 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod origin;
 mod stack;
 mod text;
 
 pub use chain::{Chain, Identity, Limits, Link, same_error};
-pub use stack::{
-    MAX_FRAMES, Stack, StackFrame, is_runtime, is_runtime_path, is_std, label_of, own_label, short_path,
-    split_place,
-};
+pub use origin::{Origin, is_runtime, is_runtime_path, short_path};
+pub use stack::{MAX_FRAMES, Stack, StackFrame, label_of, own_label, split_place};
 pub use text::{Bounded, cut, text_of};

@@ -1,7 +1,9 @@
-//! Which frames of a stack are the user's, and how a reader knows them; stacks out of a backtrace's text, which is all
-//! that `std::backtrace::Backtrace` gives away on stable.
+//! Stacks out of a backtrace's text, which is all that `std::backtrace::Backtrace` gives away on stable; functions as a
+//! reader knows them.
 
 use std::borrow::Cow;
+
+use crate::origin::{is_runtime, is_runtime_path, short_path};
 
 /// Frames that a [`Stack`] keeps.
 pub const MAX_FRAMES: usize = 50;
@@ -75,41 +77,6 @@ impl Stack {
         }
         stack
     }
-}
-
-/// A path without where this machine keeps the file: `serde-1.0.229/src/lib.rs` of a registry's package,
-/// `library/core/src/option.rs` of the standard library. The user's own paths stay as they are.
-pub fn short_path(path: &str) -> &str {
-    if let Some(below) = below_of(path, ["registry", "src"]) {
-        return below.split_once(SEPARATORS).map_or(path, |(_index, file)| file);
-    }
-    if let Some(below) = below_of(path, ["git", "checkouts"]) {
-        return below;
-    }
-    if let Some(below) = path.strip_prefix("/rustc/") {
-        return below.split_once(SEPARATORS).map_or(path, |(_commit, file)| file);
-    }
-    below_of(path, ["rustlib", "src"]).map_or(path, |below| {
-        below.strip_prefix("rust").and_then(|file| file.strip_prefix(SEPARATORS)).unwrap_or(below)
-    })
-}
-
-/// Paths are those of the machine that compiled, whichever this one is.
-const SEPARATORS: [char; 2] = ['/', '\\'];
-
-/// What of the path is below these two folders.
-fn below_of<'p>(path: &'p str, [outer, inner]: [&str; 2]) -> Option<&'p str> {
-    let mut rest = path;
-    while let Some((folder, below)) = rest.split_once(SEPARATORS) {
-        if folder == outer
-            && let Some((folder, below)) = below.split_once(SEPARATORS)
-            && folder == inner
-        {
-            return Some(below);
-        }
-        rest = below;
-    }
-    None
 }
 
 /// `src/main.rs:17:9` as path and line; the column is of no use to the backend.
@@ -205,101 +172,6 @@ fn without_disambiguators(symbol: &str) -> Cow<'_, str> {
     out
 }
 
-/// The crates that come with the compiler.
-const STD_CRATES: [&str; 5] = ["std", "core", "alloc", "__rustc", "test"];
-
-/// The other crates between the start of a thread and the user's code, and those that take the backtrace.
-const RUNTIME_CRATES: [&str; 21] = [
-    "tokio",
-    "tokio_util",
-    "futures_util",
-    "futures_core",
-    "tracing",
-    "axum",
-    "axum_core",
-    "tower",
-    "tower_http",
-    "hyper",
-    "hyper_util",
-    "tonic",
-    "reqwest",
-    "reqwest_middleware",
-    "anyhow",
-    "eyre",
-    "backtrace",
-    "xray_runtime",
-    "xray_error",
-    "rollbar_runtime",
-    "color_eyre",
-];
-
-/// The folders of those that are ours, in our own workspace.
-const OWN_FOLDERS: [&str; 3] = ["xray-runtime", "xray-error", "rollbar-runtime"];
-
-/// Functions of the C runtime and of the unwinder, which have no crate.
-const RUNTIME_SYMBOLS: [&str; 9] =
-    ["", "<unknown>", "main", "_main", "_start", "clone", "clone3", "start_thread", "thread_start"];
-
-const RUNTIME_PREFIXES: [&str; 6] = ["__rust", "_rust", "rust_", "__libc_", "_Unwind_", "__clone"];
-
-/// Whether a function, by its [label](label_of), stands between the start of a thread and the user's code, or takes the
-/// backtrace: it is of the standard library, of tokio, of a server's crates, of the C runtime or of our own.
-///
-/// ```
-/// use xray_error::is_runtime;
-///
-/// assert!(is_runtime("<core::pin::Pin<P> as core::future::future::Future>::poll"));
-/// assert!(!is_runtime("<app::Order as core::str::traits::FromStr>::from_str"));
-/// ```
-pub fn is_runtime(label: &str) -> bool {
-    is_std(label) || crate_of(label).is_some_and(|name| RUNTIME_CRATES.contains(&name))
-}
-
-/// Whether a function, by its [label](label_of), is of the standard library, the unwinder or the C runtime.
-pub fn is_std(label: &str) -> bool {
-    match crate_of(label) {
-        Some(name) => STD_CRATES.contains(&name) || name.starts_with("__rust"),
-        None => {
-            RUNTIME_SYMBOLS.contains(&label)
-                || RUNTIME_PREFIXES.iter().any(|prefix| label.starts_with(prefix))
-        }
-    }
-}
-
-/// The crate whose code a function is; `None` where the label is a bare name.
-fn crate_of(label: &str) -> Option<&str> {
-    // `<alloc::boxed::Box<F> as core::ops::function::Fn<A>>::call` begins with its type.
-    let name = label.trim_start_matches(['<', '&', '*', '(']);
-    let name =
-        ["dyn ", "mut ", "const "].iter().fold(name, |name, word| name.strip_prefix(word).unwrap_or(name));
-    let (root, _) = name.split_once("::")?;
-    // A type parameter, `<F as core::..>::call`: the code is that of the trait's crate.
-    Some(root.rsplit_once(" as ").map_or(root, |(_, of_trait)| of_trait))
-}
-
-/// Whether the file belongs to a crate that [`is_runtime`] knows. The label of an inlined function does not tell: it is
-/// the bare name, `catch_unwind<..>`.
-pub fn is_runtime_path(path: &str) -> bool {
-    if path.starts_with("/rustc/") || below_of(path, ["rustlib", "src"]).is_some() {
-        return true;
-    }
-    let Some(package) = package_of(path) else { return false };
-    // From a registry a folder has its version, `tokio-1.54.1`. Without one it is the user's, whatever its name.
-    let versioned = package
-        .rsplit_once('-')
-        .filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
-        .map(|(name, _)| name.replace('-', "_"));
-    OWN_FOLDERS.contains(&package) || versioned.is_some_and(|name| RUNTIME_CRATES.contains(&name.as_str()))
-}
-
-/// The folder that the innermost `src` of a path is in.
-fn package_of(path: &str) -> Option<&str> {
-    let mut folders = path.rsplit(SEPARATORS);
-    // The file is no folder.
-    folders.next()?;
-    folders.find(|folder| *folder == "src").and_then(|_| folders.next())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -373,43 +245,6 @@ note: Some details are omitted
         let stack = Stack::parse("   0:     0x55d0c0ffee - app::f::h0123456789abcdef\n     at src/a.rs:1\n");
         let frame = StackFrame { path: "src/a.rs".into(), line: 1, label: "app::f".into() };
         assert_eq!(stack.frames, [frame]);
-    }
-
-    #[test]
-    fn paths_lose_what_only_this_machine_knows() {
-        for (path, short) in [
-            ("/home/me/.cargo/registry/src/index-0a1b/serde-1.0.229/src/de.rs", "serde-1.0.229/src/de.rs"),
-            (
-                "C:\\u\\.cargo\\registry\\src\\index-0a1b\\serde-1.0.229\\src\\de.rs",
-                "serde-1.0.229\\src\\de.rs",
-            ),
-            ("/home/me/.cargo/git/checkouts/app-0a1b/7c8d9e0/src/de.rs", "app-0a1b/7c8d9e0/src/de.rs"),
-            ("/rustc/59807616e1fa/library/core/src/option.rs", "library/core/src/option.rs"),
-            ("/opt/toolchain/lib/rustlib/src/rust/library/std/src/rt.rs", "library/std/src/rt.rs"),
-            ("/home/me/app/src/main.rs", "/home/me/app/src/main.rs"),
-            ("src/registry.rs", "src/registry.rs"),
-            ("/registry/src/", "/registry/src/"),
-            ("", ""),
-        ] {
-            assert_eq!(short_path(path), short);
-        }
-    }
-
-    #[test]
-    fn the_crates_of_a_runtime_are_known_by_their_folders() {
-        for (path, runtime) in [
-            ("/c/registry/src/index/tokio-1.54.1/src/runtime/task/core.rs", true),
-            ("C:\\registry\\src\\index\\tokio-1.54.1\\src\\task.rs", true),
-            ("/c/registry/src/index/rollbar-runtime-0.1.0/src/report.rs", true),
-            ("rollbar-runtime/src/symbols/mod.rs", true),
-            ("rollbar-runtime/tests/symbols.rs", false),
-            ("/home/me/tokio/src/main.rs", false),
-            ("/c/registry/src/index/serde-1.0.229/src/de.rs", false),
-            ("/rustc/59807616e1fa/library/core/src/option.rs", true),
-            ("src/main.rs", false),
-        ] {
-            assert_eq!(is_runtime_path(path), runtime, "{path}");
-        }
     }
 
     proptest! {
