@@ -53,7 +53,7 @@ fn sources<'a>(
     header: impl Fn(&str) -> Option<&'a str>,
     remote: Option<&'a str>,
 ) -> impl Iterator<Item = &'a str> {
-    let headers = ["X-Forwarded-For", "X-Real-Ip"].map(|name| header(name));
+    let headers = ["X-Forwarded-For", "X-Real-Ip"].map(&header);
     headers.into_iter().chain([remote]).flatten().filter(|text| !text.is_empty())
 }
 

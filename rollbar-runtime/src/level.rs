@@ -34,6 +34,13 @@ impl Level {
     /// Each level, the least severe first.
     pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
 
+    /// What a reported message is unless it says otherwise; the API's own default.
+    pub(crate) const OF_MESSAGE: Self = Self::Info;
+    /// What a reported error is unless it says otherwise; the API's own default.
+    pub(crate) const OF_ERROR: Self = Self::Error;
+    /// What a panic is.
+    pub(crate) const OF_PANIC: Self = Self::Critical;
+
     /// What the API calls it: `debug`, `info`, `warning`, `error` or `critical`.
     pub const fn as_str(self) -> &'static str {
         match self {

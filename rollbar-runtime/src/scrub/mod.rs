@@ -14,6 +14,7 @@ pub(crate) use key::DEFAULT_FIELDS;
 
 use serde_json::Value;
 
+use crate::tree::discard;
 use key::Fields;
 
 /// What stands in place of what is masked. It has no length to learn from.
@@ -70,7 +71,7 @@ impl Scrubber {
                     for (key, value) in entries {
                         if self.fields.has(key) {
                             if !value.is_null() {
-                                mask(value);
+                                discard(std::mem::replace(value, MASK.into()));
                             }
                         } else if let (Value::String(text), true) = (&mut *value, key::is_query(key)) {
                             if let Some(masked) = self.scrub_query(text) {
@@ -104,18 +105,6 @@ impl Scrubber {
             if let Some(value) = entries.remove(&key) {
                 entries.insert(masked, value);
             }
-        }
-    }
-}
-
-/// Takes the place of a value without the recursion of dropping a deep one.
-fn mask(value: &mut Value) {
-    let mut left = vec![std::mem::replace(value, MASK.into())];
-    while let Some(value) = left.pop() {
-        match value {
-            Value::Array(values) => left.extend(values),
-            Value::Object(entries) => left.extend(entries.into_iter().map(|(_, value)| value)),
-            _ => {}
         }
     }
 }
