@@ -93,8 +93,9 @@ impl Answer {
         Self::new(200, "ok", Body::Json(json!({ "err": 0, "result": result })))
     }
 
-    pub(super) fn error(status: u16, reason: impl Into<Cow<'static, str>>, message: &str) -> Self {
-        Self::new(status, reason, Body::Json(json!({ "err": 1, "message": message })))
+    pub(super) fn refusing(refused: &Refused) -> Self {
+        let body = Body::Json(json!({ "err": 1, "message": refused.message }));
+        Self::new(refused.status, refused.reason.clone(), body)
     }
 
     /// The `message` of an answer that refuses.
@@ -104,5 +105,15 @@ impl Answer {
             Body::Json(value) => value.get("message")?.as_str(),
             _ => None,
         }
+    }
+}
+
+impl Refused {
+    pub(super) fn new(status: u16, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), message: message.into() }
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(404, "not-found", format!("{what} not found"))
     }
 }

@@ -67,8 +67,7 @@ pub struct Settings {
     pub max_items: usize,
     /// The most occurrences that are kept; 10,000 by default. The oldest go first.
     pub max_occurrences: usize,
-    /// The most bytes of JSON that the kept occurrences came in; 64 MiB by default (in memory they take a few times
-    /// that). The oldest go first.
+    /// The most bytes of memory that the kept occurrences take, about; 128 MiB by default. The oldest go first.
     pub max_stored_bytes: usize,
 }
 
@@ -80,7 +79,7 @@ impl Default for Settings {
             max_bytes: MAX_BODY_BYTES,
             max_items: 1_000,
             max_occurrences: 10_000,
-            max_stored_bytes: 64 << 20,
+            max_stored_bytes: 128 << 20,
         }
     }
 }
