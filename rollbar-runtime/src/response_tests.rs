@@ -101,6 +101,13 @@ fn tries_end() {
     for status in [301, 404, 405] {
         assert_eq!(of(status, &[], "", FIRST).log, Some("check endpoint"));
     }
+    let failsafe = of(413, &[], "", Sent { form: Form::Failsafe, ..FIRST });
+    assert_eq!(failsafe.log, Some("failsafe refused: never recurse"));
+    assert_eq!(refused(400, "bad").line().unwrap(), "bad request: bad");
+    assert_eq!(
+        refused(429, "Over free plan monthly limit. Project id 1 access token x.").log,
+        Some("plan limit")
+    );
     assert_eq!(refused(422, "data.level should be string.").action, Action::Drop);
     assert_eq!(of(0, &[], "", FIRST).action, Action::Drop);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::xray;
+use crate::{rollbar, xray};
 
 /// One kind of vector file.
 pub(crate) struct Family {
@@ -41,6 +41,18 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { file: "trace_header_parse.json", run: xray::trace_header::run_parse },
     Family { file: "trace_id_valid.json", run: xray::trace_header::run_trace_id },
     Family { file: "wildcard_match.json", run: xray::wildcard::run },
+    Family { file: "baggage.json", run: rollbar::request::run_baggage },
+    Family { file: "ip_extract.json", run: rollbar::request::run_ip_extract },
+    Family { file: "ip_filter.json", run: rollbar::request::run_ip_filter },
+    Family { file: "level_from_rust.json", run: rollbar::level::run_from_rust },
+    Family { file: "level_from_str.json", run: rollbar::level::run_from_str },
+    Family { file: "level_threshold.json", run: rollbar::level::run_threshold },
+    Family { file: "response_action.json", run: rollbar::answer::run_response },
+    Family { file: "scrub_object.json", run: rollbar::scrub::run_object },
+    Family { file: "scrub_string.json", run: rollbar::scrub::run_string },
+    Family { file: "transport_error_action.json", run: rollbar::answer::run_transport_error },
+    Family { file: "truncate_invariant.json", run: rollbar::truncation::run_invariant },
+    Family { file: "truncate_payload.json", run: rollbar::truncation::run_payload },
 ];
 
 /// Whether a vector file of this name is run.

@@ -44,6 +44,10 @@ fn each_copy_passes() {
         let document: Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
         cases += document["count"].as_u64().unwrap() as usize;
     }
+    for entry in std::fs::read_dir(vectors().join("rollbar")).unwrap() {
+        let document: Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        cases += document.as_array().unwrap().len();
+    }
     assert_eq!(tally.passed, cases);
 }
 
@@ -93,16 +97,36 @@ fn a_wrong_answer_is_shown_and_fails() {
 #[test]
 fn what_cannot_be_run_fails() {
     let half = r#"{"cases": [{"id": "half", "input": 1}, {"id": "odd", "input": "x", "expected": 1}]}"#;
+    let unknown_invariant = format!(r#"[{{"input": {LARGE}, "expect": {{"must": ["shine"]}}}}]"#);
     let files = [
         ("status_mapping.json", half),
         ("annotation.json", "{"),
         ("client_ip.json", "[]"),
         ("trace_id_valid.json", r#"{"cases": []}"#),
+        ("level_from_str.json", r#"[{"name": "half", "input": "info"}]"#),
+        ("truncate_payload.json", &unknown_invariant),
     ];
     let dir = folder("broken", &files).unwrap();
     let mut out = Vec::new();
     let tally = conformance::run(&dir, &mut out).unwrap();
-    assert_eq!(tally, Tally { passed: 0, failed: 5, skipped: 0 }, "{}", String::from_utf8_lossy(&out));
+    assert_eq!(tally, Tally { passed: 0, failed: 7, skipped: 0 }, "{}", String::from_utf8_lossy(&out));
+}
+
+const LARGE: &str = r#"{"max_bytes": 100, "payload": {"data": {"environment": "e", "body": {"message": {"body": "no uuid, and a body that does not fit the limit"}}}}}"#;
+
+#[test]
+fn a_payload_that_does_not_fit_fails() {
+    let case = |must: &str| format!(r#"[{{"input": {LARGE}, "expect": {{"must": ["{must}"]}}}}]"#);
+    for (must, passes) in [
+        ("serialized size <= max_bytes", false),
+        ("uuid, environment and level kept", true),
+        ("every cut string is valid UTF-8 and a prefix of the original", true),
+    ] {
+        let dir = folder("unfit", &[("truncate_payload.json", &case(must))]).unwrap();
+        let mut out = Vec::new();
+        let tally = conformance::run(&dir, &mut out).unwrap();
+        assert_eq!(tally.failed == 0, passes, "{must}: {}", String::from_utf8_lossy(&out));
+    }
 }
 
 #[test]

@@ -6,6 +6,12 @@ use serde_json::Value;
 
 use crate::family::{Failure, Outcome};
 
+pub(crate) mod answer;
+pub(crate) mod level;
+pub(crate) mod request;
+pub(crate) mod scrub;
+pub(crate) mod truncation;
+
 /// Runs the cases of a file: `answer` makes the value that should be the expected one, or says what is wrong with the
 /// input.
 pub(crate) fn check(
@@ -14,8 +20,7 @@ pub(crate) fn check(
 ) -> Result<Vec<Outcome>, String> {
     judge_each(document, |input, expected| {
         let got = answer(input)?;
-        Ok((!crate::json::same(expected, &got))
-            .then(|| Failure::Differs { expected: expected.clone(), got }))
+        Ok((!crate::json::same(expected, &got)).then(|| Failure::Differs { expected: expected.clone(), got }))
     })
 }
 
@@ -50,4 +55,10 @@ fn judge_one(
         Ok(Err(what)) => Some(Failure::Broken(format!("the case cannot be read: {what}"))),
         Err(_) => Some(Failure::Broken("the code panicked".into())),
     }
+}
+
+/// The value of a header by its name in any case.
+fn header<'a>(headers: &'a Value, name: &str) -> Option<&'a str> {
+    let named = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(name);
+    headers.as_object()?.iter().find(named)?.1.as_str()
 }
