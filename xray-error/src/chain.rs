@@ -197,8 +197,9 @@ fn stack_of_report(sections: &str) -> Option<Stack> {
     Some(stack)
 }
 
-/// The name of a type without generics and without the pointer round it; `None` for a trait object.
-fn plain_type(type_name: &str) -> Option<&str> {
+/// The name of a type, as `std::any::type_name` has it, without generics and without the pointer round it: the
+/// [`type_name`](Link::type_name) of a link. `None` for a trait object.
+pub fn plain_type(type_name: &str) -> Option<&str> {
     const POINTERS: [&str; 5] = ["&", "mut ", "alloc::boxed::Box<", "alloc::sync::Arc<", "alloc::rc::Rc<"];
     let mut name = type_name;
     while let Some(inner) = POINTERS.iter().find_map(|pointer| name.strip_prefix(pointer)) {

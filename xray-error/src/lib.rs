@@ -18,7 +18,7 @@ mod origin;
 mod stack;
 mod text;
 
-pub use chain::{Chain, Identity, Limits, Link, same_error};
+pub use chain::{Chain, Identity, Limits, Link, plain_type, same_error};
 pub use origin::{Origin, is_runtime, is_runtime_path, short_path};
 pub use stack::{MAX_FRAMES, Stack, StackFrame, label_of, own_label, split_place};
 pub use text::{Bounded, cut, text_of};

@@ -1,3 +1,4 @@
+//@ for: xray_capture
 macro_rules! captured {
     ($name:ident, $literal:literal, $value:expr, $key:ident, $namespace:literal) => { #[instrument_me($literal, namespace = $namespace, annotations($key = $value))] fn $name() -> u8 { 1 } };
     ($name:ident = $text:expr, $namespace:expr, $error:expr) => { #[instrument_me(name = $text, namespace = $namespace, error = $error)] fn $name() -> Result<u8, ()> { Ok(2) } };

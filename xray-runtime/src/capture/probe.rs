@@ -27,7 +27,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 
 use outcome::{AsDebug, AsDisplay, AsError, AsName, AsReport, DynError};
-use pick::{Direct, InBox, Pick};
+pub(crate) use pick::{Direct, InBox, Pick};
 
 pub use outcome::Quiet;
 pub(crate) use outcome::{ErrorSeen, Outcome, Place};
@@ -63,28 +63,28 @@ impl<T, E> Probe<Result<T, E>> {
 
 impl<T, E> Probe<SendFuture<'_, Result<T, E>>> {
     /// The error of the future's output decides.
-    pub fn shape(&self) -> ErrorProbe<E, InBox> {
+    pub fn shape(&self) -> ErrorProbe<E, InBox<Result<T, E>>> {
         ErrorProbe::new()
     }
 }
 
 impl<T, E> Probe<LocalFuture<'_, Result<T, E>>> {
     /// The error of the future's output decides.
-    pub fn shape(&self) -> ErrorProbe<E, InBox> {
+    pub fn shape(&self) -> ErrorProbe<E, InBox<Result<T, E>>> {
         ErrorProbe::new()
     }
 }
 
 impl<R> Other<SendFuture<'_, R>> {
     /// A future of something that is no `Result`.
-    pub fn shape(&self) -> Picked<InBox> {
+    pub fn shape(&self) -> Picked<InBox<R>> {
         Picked(PhantomData)
     }
 }
 
 impl<R> Other<LocalFuture<'_, R>> {
     /// A future of something that is no `Result`.
-    pub fn shape(&self) -> Picked<InBox> {
+    pub fn shape(&self) -> Picked<InBox<R>> {
         Picked(PhantomData)
     }
 }

@@ -13,8 +13,8 @@ use crate::capture::{Captured, Entry, Guard};
 
 /// The value, of type `R`, is returned as it is. Named, so that the body's type settles what `R` leaves open (`impl Trait`).
 pub struct Direct<R>(PhantomData<fn() -> R>);
-/// The value is the output of a boxed future.
-pub struct InBox;
+/// The value, of type `R`, is the output of a boxed future.
+pub struct InBox<R>(PhantomData<fn() -> R>);
 
 /// What `pick` found: calls the function's body, and observes what it returns.
 pub struct Pick<K, W>(K, PhantomData<fn() -> W>);
@@ -22,6 +22,11 @@ pub struct Pick<K, W>(K, PhantomData<fn() -> W>);
 impl<K, W> Pick<K, W> {
     pub(super) const fn new(outcome: K) -> Self {
         Self(outcome, PhantomData)
+    }
+
+    /// The same, with another outcome.
+    pub fn map<L>(self, change: impl FnOnce(K) -> L) -> Pick<L, W> {
+        Pick(change(self.0), PhantomData)
     }
 }
 
@@ -69,7 +74,7 @@ impl<K: Outcome<R>, R> Pick<K, Direct<R>> {
     }
 }
 
-impl<K> Pick<K, InBox> {
+impl<K, R> Pick<K, InBox<R>> {
     /// Begins a function that returns a boxed future: its parent is the entity current now.
     pub fn begin(self, name: &'static str) -> BegunBox<K> {
         BegunBox(Opening::Name(name), self.0)

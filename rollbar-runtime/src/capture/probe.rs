@@ -1,0 +1,1 @@
+../../../xray-runtime/src/capture/probe.rs
