@@ -9,7 +9,7 @@ mod sync;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use crate::args::{Args, Attribute, RollbarReport, XrayCapture};
+use crate::args::{Args, RollbarReport, XrayCapture};
 use crate::check;
 use crate::diag::Diagnostics;
 use crate::item::Item;

@@ -1,5 +1,5 @@
 //@ for: rollbar_report
-//@ fail: (?i)cannot move out of|moved
-#[instrument_me(when = |error| error == &x)]
-fn f(x: String) -> Result<u32, String> { Err(x) } //~ ERR
+//@ fail: cannot move out of `x` because it is borrowed
+#[instrument_me(when = |error| error == &x)] //~ ERR
+fn f(x: String) -> Result<u32, String> { Err(x) }
 fn main() { f(String::new()).unwrap_err(); }

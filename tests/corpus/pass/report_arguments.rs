@@ -26,7 +26,7 @@ impl Users {
 }
 #[instrument_me(level = "debug", custom(n), capture(n), ignore(Refused))]
 fn returned(n: u32) -> impl Future<Output = Result<u32, Refused>> + Send { async move { Err(Refused(n)) } }
-#[instrument_me(level = "error", capture(n), ignore(Refused), when = |error| error.0 == n)]
+#[instrument_me(level = "error", capture(n), ignore(Refused), when = move |error| error.0 == n)]
 fn boxed(n: u32) -> Pin<Box<dyn Future<Output = Result<u32, Refused>> + Send>> { Box::pin(async move { Err(Refused(n)) }) }
 #[async_trait::async_trait]
 trait Store { async fn put(&self, n: u32) -> Result<u32, Refused>; }

@@ -13,7 +13,7 @@ type Answer<T> = Result<T, NotFound>;
 fn is_fatal(error: &NotFound) -> bool { error.to_string().is_empty() }
 #[instrument_me(ignore(NotFound, std::io::Error))]
 fn alias() -> Answer<u8> { Err(NotFound) }
-#[instrument_me(ignore(NotFound), when = |error| error.is::<fmt::Error>())]
+#[instrument_me(ignore(NotFound), when = |error| !error.is::<fmt::Error>())]
 fn report() -> anyhow::Result<u8> { Err(NotFound)? }
 #[instrument_me(ignore(NotFound), when = |error| error.source().is_none())]
 async fn in_box() -> Result<u8, Box<dyn error::Error + Send + Sync>> { Err(NotFound)? }
@@ -41,7 +41,7 @@ macro_rules! reported {
     };
     ($name:ident in $path:path) => { #[instrument_me(crate = $path)] fn $name() -> Answer<u8> { Err(NotFound) } };
 }
-reported!(of_macro, "info", "context", NotFound, |error| is_fatal(error), key = 1 + 1);
+reported!(of_macro, "info", "context", NotFound, |error| !is_fatal(error), key = 1 + 1);
 reported!(path in rollbar_runtime);
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
