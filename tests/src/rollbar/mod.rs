@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::family::{Failure, Outcome};
 
 pub(crate) mod answer;
+pub(crate) mod grouping;
+pub(crate) mod item;
 pub(crate) mod level;
 pub(crate) mod request;
 pub(crate) mod scrub;
