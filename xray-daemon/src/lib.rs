@@ -24,17 +24,24 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod builder;
 pub mod cli;
 mod datagram;
 mod go_flags;
 mod local;
 mod printer;
 mod receiver;
+mod rollbar_commands;
+mod show;
 mod stats;
 mod tail;
+mod tcp;
 
+pub use builder::{Builder, DEFAULT_TCP, DEFAULT_UDP, StartError};
 pub use datagram::{Datagram, Reject, parse_datagram};
-pub use local::{Builder, DEFAULT_UDP, LocalDaemon, StartError};
+pub use local::LocalDaemon;
 pub use stats::{Dropped, Rejected, Stats};
+/// The double of Rollbar's API.
+pub use xray_console::rollbar;
 /// What sinks are given and how it is drawn.
 pub use xray_console::{FinishedTrace, Format, Limits, View};

@@ -1,8 +1,9 @@
-//! Shows finished traces on a writer.
+//! Shows finished traces and items on a writer.
 
 use std::any::Any;
 use std::io::{self, IsTerminal, Write};
 
+use xray_console::rollbar::{Deploy, Occurrence};
 use xray_console::{FinishedTrace, Format, View};
 
 /// What is printed of a trace.
@@ -12,7 +13,7 @@ pub(crate) enum Print {
     Waterfalls,
 }
 
-/// Writes each trace in one piece, so that other output of the program does not get into it.
+/// Writes each trace and each item in one piece, so that other output of the program does not get into it.
 pub(crate) struct Printer<W> {
     writer: W,
     print: Print,
@@ -25,10 +26,30 @@ impl<W: Write> Printer<W> {
     }
 
     pub(crate) fn show(&mut self, finished: &FinishedTrace) -> io::Result<()> {
-        let mut text = match self.print {
+        let text = match self.print {
             Print::Lines(format) => finished.line(format, self.view),
             Print::Waterfalls => finished.waterfall(self.view),
         };
+        self.write(text)
+    }
+
+    pub(crate) fn show_item(&mut self, item: &Occurrence) -> io::Result<()> {
+        let text = match self.print {
+            Print::Lines(format) => item.line(format, self.view),
+            Print::Waterfalls => item.drawing(self.view),
+        };
+        self.write(text)
+    }
+
+    pub(crate) fn show_deploy(&mut self, deploy: &Deploy) -> io::Result<()> {
+        let text = match self.print {
+            Print::Lines(format) => deploy.line(format, self.view),
+            Print::Waterfalls => deploy.line(Format::Human, self.view) + "\n",
+        };
+        self.write(text)
+    }
+
+    fn write(&mut self, mut text: String) -> io::Result<()> {
         text.push('\n');
         self.writer.write_all(text.as_bytes())?;
         self.writer.flush()

@@ -7,7 +7,8 @@ use xray_console::AssemblerStats;
 /// What a [`LocalDaemon`](crate::LocalDaemon) has received, shown and lost since its start.
 ///
 /// Every datagram ends in one place: `received` = `rejected.total()` + `dropped.queue_full` + `documents` + those that
-/// wait in the queue.
+/// wait in the queue. So does every accepted item: `rollbar.occurrences` = `items_shown` + `dropped.item_queue_full` +
+/// those that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -21,6 +22,14 @@ pub struct Stats {
     pub traces_shown: u64,
     /// Times that a trace was shown again, because more of it had come.
     pub traces_updated: u64,
+    /// HTTP requests that came.
+    pub requests: u64,
+    /// Requests that were refused because a page of another site may have sent them.
+    pub requests_refused: u64,
+    /// Items that were shown.
+    pub items_shown: u64,
+    /// What the double of Rollbar's API has counted.
+    pub rollbar: xray_console::rollbar::Stats,
     /// What was lost, and why.
     pub dropped: Dropped,
 }
@@ -56,14 +65,16 @@ pub struct Dropped {
     pub evicted: u64,
     /// Documents of a trace that had too many already.
     pub trace_full: u64,
-    /// Traces that the sink (the writer, the callback) failed to take.
+    /// Accepted items that were not shown: they came faster than they could be.
+    pub item_queue_full: u64,
+    /// Traces and items that the sink (the writer, the callback) failed to take.
     pub sink_failed: u64,
 }
 
 impl Dropped {
     /// The sum of all causes.
     pub fn total(&self) -> u64 {
-        self.queue_full + self.evicted + self.trace_full + self.sink_failed
+        self.queue_full + self.evicted + self.trace_full + self.item_queue_full + self.sink_failed
     }
 }
 
@@ -76,7 +87,11 @@ pub(crate) struct Counters {
     pub(crate) invalid_header: AtomicU64,
     pub(crate) invalid_document: AtomicU64,
     pub(crate) queue_full: AtomicU64,
+    pub(crate) item_queue_full: AtomicU64,
     pub(crate) sink_failed: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) requests_refused: AtomicU64,
+    pub(crate) items_shown: AtomicU64,
     documents: AtomicU64,
     traces: AtomicU64,
     updates: AtomicU64,
@@ -112,10 +127,15 @@ impl Counters {
             documents: read(&self.documents),
             traces_shown: read(&self.traces),
             traces_updated: read(&self.updates),
+            requests: read(&self.requests),
+            requests_refused: read(&self.requests_refused),
+            items_shown: read(&self.items_shown),
+            rollbar: xray_console::rollbar::Stats::default(),
             dropped: Dropped {
                 queue_full: read(&self.queue_full),
                 evicted: read(&self.evicted),
                 trace_full: read(&self.trace_full),
+                item_queue_full: read(&self.item_queue_full),
                 sink_failed: read(&self.sink_failed),
             },
         }
