@@ -87,7 +87,9 @@ impl Assembly {
             Err(_) => {
                 off.store(true, Ordering::Relaxed);
                 count(&self.counters.hooks_off);
-                tracing::error!("a hook for Rollbar items panicked; it is switched off, and items go without it");
+                tracing::error!(
+                    "a hook for Rollbar items panicked; it is switched off, and items go without it"
+                );
                 true
             }
         }
@@ -158,15 +160,19 @@ impl Assembly {
     fn end_at(&mut self, frames: &mut Vec<Frame>, place: &Place) {
         let known = self.symbols.frame_at(&place.file, place.line, place.method.as_deref());
         match frames.last_mut() {
-            // The stack has it.
-            Some(last) if last.filename == known.filename && last.lineno == known.lineno => {}
-            // The stack has the function, with another line of it or with none.
-            Some(last) if known.method.is_some() && last.method == known.method => {
-                *last = Frame { locals: std::mem::take(&mut last.locals), ..known };
+            // The stack has the file. Its debug information may have no path of the function, or no line.
+            Some(last) if last.filename == known.filename && may_be_same(last.method(), known.method()) => {
+                let longer = |method: &Option<String>| method.as_ref().map_or(0, String::len);
+                if longer(&known.method) > longer(&last.method) {
+                    last.method.clone_from(&known.method);
+                }
+                if last.lineno.is_none() || place.method.is_none() {
+                    *last = Frame { method: last.method.take(), ..known };
+                }
             }
-            Some(last) if place.method.is_none() && last.filename == known.filename => {
-                let method = last.method.take();
-                *last = Frame { method, ..known };
+            // The stack has no files.
+            Some(last) if last.lineno.is_none() && may_be_same(last.method(), known.method()) => {
+                *last = Frame { method: last.method.take().or(known.method.clone()), ..known };
             }
             _ => frames.push(known),
         }
@@ -195,6 +201,16 @@ impl Assembly {
             body.caused_by(Trace::new(exception, frames));
         }
         body.into()
+    }
+}
+
+/// Whether two names may be one function's: debug information may have the last part of its path alone, and a place may have
+/// none.
+fn may_be_same(stack: Option<&str>, place: Option<&str>) -> bool {
+    let last = |name: &'_ str| name.rsplit("::").next().unwrap_or_default().to_owned();
+    match (stack, place) {
+        (Some(stack), Some(place)) => last(stack) == last(place),
+        _ => true,
     }
 }
 
