@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{IpPolicy, Level};
 use crate::response::{self, Action, Form, MAX_RETRIES, Sent, TransportError, Verdict};
 use crate::scrub::Scrubber;
 use crate::truncation::{self, Truncation};
+use crate::{IpPolicy, Level};
 
 /// The level of a reported message, of an error and of a panic, unless they say otherwise.
 pub const DEFAULT_LEVELS: [Level; 3] = [Level::OF_MESSAGE, Level::OF_ERROR, Level::OF_PANIC];
@@ -19,10 +19,7 @@ pub fn baggage_attributes(header: &str) -> Vec<(&'static str, &str)> {
 }
 
 /// The first text that says where a request came from.
-pub fn client_text<'a>(
-    header: impl Fn(&str) -> Option<&'a str>,
-    remote: Option<&'a str>,
-) -> Option<&'a str> {
+pub fn client_text<'a>(header: impl Fn(&str) -> Option<&'a str>, remote: Option<&'a str>) -> Option<&'a str> {
     crate::ip::client_text(header, remote)
 }
 

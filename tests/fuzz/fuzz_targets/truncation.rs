@@ -12,7 +12,9 @@ fuzz_target!(|document: &str| {
     let large = document.repeat(1 + 2 * MAX_BYTES / document.len());
     data.insert("custom".to_owned(), json!({ "large": large, "same": data }));
     data.insert("body".to_owned(), json!({"message": {"body": large, "tree": data}}));
-    data.retain(|key, _| !["environment", "level", "uuid", "language", "title", "notifier"].contains(&key.as_str()));
+    data.retain(|key, _| {
+        !["environment", "level", "uuid", "language", "title", "notifier"].contains(&key.as_str())
+    });
     data.insert("environment".to_owned(), json!("production"));
     let mut payload = json!({ "data": data });
     let (fits, _) = truncate(&mut payload, MAX_BYTES);
