@@ -1,5 +1,7 @@
 //! Shared by the tests of this folder.
 
+pub(crate) mod http;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
