@@ -104,9 +104,10 @@ fn text(token: &Value) -> Cow<'_, str> {
     }
 }
 
-/// A message as it may be shown: of the token in it, only the first four characters.
+/// A message as it may be shown: of the token in it, only the first four characters. (Rollbar's have 32; a word is no
+/// secret.)
 pub(super) fn masked(message: &str, token: Option<&Value>) -> String {
-    match token.map(text).filter(|token| !token.is_empty()) {
+    match token.map(text).filter(|token| token.len() >= 8) {
         Some(token) => {
             let start: String = token.chars().take(4).collect();
             message.replace(&*token, &format!("{start}****"))
