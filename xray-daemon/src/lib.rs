@@ -1,4 +1,5 @@
-//! Receives X-Ray segment documents over UDP, as the AWS X-Ray daemon does, and shows the traces; no account needed.
+//! Receives X-Ray segment documents over UDP, as the AWS X-Ray daemon does, and items over TCP, as Rollbar's API does,
+//! and shows both; no account needed.
 //!
 //! As a program: `xray-daemon tail` (see `xray-daemon -h`). Within a program, a [`LocalDaemon`]:
 //!

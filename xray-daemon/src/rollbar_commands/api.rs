@@ -1,5 +1,6 @@
 //! Calls of Rollbar's API.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,12 +114,15 @@ impl Api {
         while let Some(source) = why.source() {
             why = source;
         }
+        let nobody_listens = why
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
         let why = if error.is_timeout() {
             format!("no answer within {} s", TIMEOUT.as_secs())
         } else {
             self.target.masked(&why.to_string())
         };
-        let hint = if self.target.is_local() && error.is_connect() {
+        let hint = if self.target.is_local() && nobody_listens {
             "; start a daemon with `xray-daemon tail`, or give a token to send to rollbar.com"
         } else {
             ""

@@ -85,8 +85,7 @@ impl AsyncRead for WireIo {
 
 impl AsyncWrite for WireIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            let Poll::Ready(ready) = self.wire.stream.poll_write_ready(cx) else { break };
+        while let Poll::Ready(ready) = self.wire.stream.poll_write_ready(cx) {
             ready?;
             match self.wire.stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
