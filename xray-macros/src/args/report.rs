@@ -145,8 +145,9 @@ fn types(word: &Written<'_>, diag: &mut Diagnostics) -> syn::Result<Vec<Type>> {
         let parsed = input.parse::<Type>().map_err(|error| {
             syn::Error::new(error.span(), format!("expected a type: write `{}`", word.write))
         })?;
-        let text = parsed.to_token_stream().to_string();
-        if types.iter().any(|other| other.to_token_stream().to_string() == text) {
+        let written = |ty: &Type| ty.to_token_stream().to_string().replace(" :: ", "::");
+        let text = written(&parsed);
+        if types.iter().any(|other| written(other) == text) {
             return Err(syn::Error::new(parsed.span(), format!("duplicate type `{text}`; keep one")));
         }
         types.push(parsed);

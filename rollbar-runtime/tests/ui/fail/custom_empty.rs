@@ -1,0 +1,9 @@
+// Good: shows the form, at the parentheses.
+use rollbar_runtime::rollbar_report;
+
+#[rollbar_report(custom())]
+fn load(id: u32) -> Result<u32, String> {
+    Ok(id)
+}
+
+fn main() {}

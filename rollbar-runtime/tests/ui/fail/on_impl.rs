@@ -1,0 +1,11 @@
+// Good: names the attribute that was written.
+use rollbar_runtime::rollbar_report;
+
+struct Users;
+
+#[rollbar_report]
+impl Users {
+    fn load(&self) {}
+}
+
+fn main() {}
