@@ -124,7 +124,11 @@ fn without_noise<'c>(calls: &[&'c Call]) -> Vec<&'c Call> {
     let keep = |from: usize, wanted: &dyn Fn(Origin) -> bool| -> Vec<&'c Call> {
         calls[from..].iter().copied().filter(|call| wanted(call.origin)).collect()
     };
-    if let Some(own) = calls.iter().position(|call| call.origin == Origin::User) {
+    // Many build their dependencies without debug information: where the program has files, what has none is not its own.
+    let is_own = |call: &&Call| call.origin == Origin::User && !call.path.is_empty();
+    let own =
+        calls.iter().position(is_own).or_else(|| calls.iter().position(|call| call.origin == Origin::User));
+    if let Some(own) = own {
         return keep(own, &|origin| !origin.is_runtime());
     }
     let dependencies = keep(0, &|origin| origin == Origin::Dependency);

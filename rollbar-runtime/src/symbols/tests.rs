@@ -66,6 +66,20 @@ fn a_panic_ends_outside_the_program_s_own_hook() {
 }
 
 #[test]
+fn a_dependency_without_debug_information_is_not_the_user_s() {
+    let frames = shown(&[
+        ("bytes::bytes::Bytes::slice", "", 0),
+        ("shop::pay", "/srv/shop/src/pay.rs", 7),
+        ("rayon::call", "", 0),
+        ("shop::main", "/srv/shop/src/main.rs", 1),
+    ]);
+    assert_eq!(
+        seen(&frames),
+        [("shop::main", "src/main.rs", 1), ("rayon::call", "?", 0), ("shop::pay", "src/pay.rs", 7)]
+    );
+}
+
+#[test]
 fn without_debug_information_the_names_remain() {
     let frames = shown(&[
         ("std::panicking::begin_panic", "", 0),
@@ -141,7 +155,9 @@ proptest! {
         let frames = shown(&calls);
         prop_assert!(frames.len() <= MAX_FRAMES);
         let users = calls.iter().filter(|(symbol, path, line)| Call::at(symbol, path, *line).origin == Origin::User);
-        if let Some((symbol, path, line)) = users.clone().next() {
+        // With a file, if any has one.
+        let innermost = users.clone().find(|(_, path, _)| !path.is_empty()).or_else(|| users.clone().next());
+        if let Some((symbol, path, line)) = innermost {
             let call = Call::at(symbol, path, *line);
             let last = frames.last().unwrap();
             prop_assert_eq!(last.method(), call.method.as_deref());
