@@ -272,10 +272,15 @@ fn tls_kind(error: &rustls::Error) -> TransportErrorKind {
 }
 
 fn io_kind(error: &io::Error) -> Option<TransportErrorKind> {
-    // An error of rustls is within the error, not its source.
-    #[cfg(feature = "rustls")]
-    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        return Some(tls_kind(inner));
+    // What is within such an error is not its source: an error of rustls, or another one around it.
+    if let Some(inner) = error.get_ref() {
+        #[cfg(feature = "rustls")]
+        if let Some(kind) = inner.downcast_ref().map(tls_kind) {
+            return Some(kind);
+        }
+        if let Some(kind) = inner.downcast_ref().and_then(io_kind) {
+            return Some(kind);
+        }
     }
     Some(match error.kind() {
         io::ErrorKind::ConnectionRefused => TransportErrorKind::ConnectionRefused,
