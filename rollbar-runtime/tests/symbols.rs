@@ -1,4 +1,5 @@
 //! Of real stacks the frames of this test remain, with names, lines and source.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::panic::{Location, catch_unwind};
 use std::path::PathBuf;

@@ -82,7 +82,7 @@ impl Symbols {
         let calls: Vec<Call> = stack
             .frames
             .iter()
-            .map(|frame| Call::at(&frame.label, &self.root.from_current_folder(&frame.path), frame.line))
+            .map(|frame| Call::at(&frame.label, &self.root.in_current_folder(&frame.path), frame.line))
             .collect();
         self.shown(&calls.iter().collect::<Vec<_>>())
     }

@@ -41,7 +41,7 @@ impl Root {
     }
 
     /// A path that is relative to the current folder, as a backtrace's text has it, where the root is another.
-    pub(super) fn from_current_folder<'p>(&self, path: &'p str) -> Cow<'p, str> {
+    pub(super) fn in_current_folder<'p>(&self, path: &'p str) -> Cow<'p, str> {
         let absolute = self.current.as_ref().filter(|_| !path.is_empty()).map(|current| current.join(path));
         match absolute {
             Some(absolute) if self.folders.iter().any(|root| absolute.starts_with(root)) => {
@@ -97,10 +97,10 @@ mod tests {
         let root = Root::new(None);
         let path = current.join("src/main.rs").to_string_lossy().into_owned();
         assert_eq!(root.shown(&path), "src/main.rs");
-        assert_eq!(root.shown(&root.from_current_folder("src/main.rs")), "src/main.rs");
+        assert_eq!(root.shown(&root.in_current_folder("src/main.rs")), "src/main.rs");
         let parent = Root::new(current.parent().map(Into::into));
         let shown = format!("{}/src/main.rs", current.file_name().unwrap().display());
-        assert_eq!(parent.shown(&parent.from_current_folder("src/main.rs")), shown);
+        assert_eq!(parent.shown(&parent.in_current_folder("src/main.rs")), shown);
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             let root = root("/a");
             for path in [&path, &near] {
                 assert_eq!(root.shown(path).is_empty(), path.is_empty());
-                root.from_current_folder(path);
+                root.in_current_folder(path);
                 root.within(path);
             }
         }
