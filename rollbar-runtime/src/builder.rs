@@ -18,6 +18,7 @@ use crate::queue::Bounds;
 use crate::scrub::DEFAULT_FIELDS;
 use crate::settings::Settings;
 use crate::transport::{HttpSettings, Proxy, Transport, TransportSetupError};
+use crate::truncation::MIN_MAX_BYTES;
 use crate::worker::{Sending, Source, SpoolSettings, StartError};
 use crate::{IpPolicy, Level};
 
@@ -410,7 +411,12 @@ impl RollbarBuilder {
             ("the number of connections", settings.connections, 1..=64, "write 1 to 64"),
             ("the queue's number of items", settings.bounds.items, 1..=usize::MAX, "write at least 1"),
             ("the queue's size", settings.bounds.bytes, 64 << 10..=usize::MAX, "write at least 65536"),
-            ("the size of a payload", self.delivery.max_bytes, 4 << 10..=64 << 20, "write 4096 to 67108864"),
+            (
+                "the size of a payload",
+                self.delivery.max_bytes,
+                MIN_MAX_BYTES..=64 << 20,
+                "write 32768 to 67108864",
+            ),
         ];
         for (what, value, range, expected) in ranges {
             if !range.contains(&value) {

@@ -12,7 +12,8 @@ use crate::rate::Rate;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::stats::{Counters, Loss, Stats, count};
-use crate::worker::{Sending, StartError, Worker};
+use crate::transport::HttpSettings;
+use crate::worker::{Sending, Source, StartError, Worker};
 
 /// A client of Rollbar: takes reports, and sends them on a thread of its own. Clones are one client.
 ///
@@ -34,7 +35,12 @@ enum Sink {
     /// Nothing is sent: no token, or switched off.
     Off,
     Memory(Memory),
-    Worker { worker: Worker, pid: u32, sending: Sending, child: OnceLock<Rollbar> },
+    Worker {
+        worker: Worker,
+        pid: u32,
+        sending: Sending,
+        child: OnceLock<Rollbar>,
+    },
 }
 
 /// What a flush came to.
@@ -130,6 +136,14 @@ impl Rollbar {
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         let _entered = current::with_client(self.clone());
         f()
+    }
+
+    /// How Rollbar is reached, where that is over HTTP.
+    pub(crate) fn http(&self) -> Option<&HttpSettings> {
+        match &self.0.sink {
+            Sink::Worker { sending: Sending { source: Source::Http(http), .. }, .. } => Some(http),
+            _ => None,
+        }
     }
 
     /// Whether reports are taken.

@@ -81,6 +81,8 @@ pub(crate) fn put(crossing: Crossing) {
 }
 
 fn with<R>(f: impl FnOnce(&mut Crossing) -> R) -> Option<R> {
-    CROSSING.try_with(|crossing| crossing.try_borrow_mut().ok().map(|mut crossing| f(&mut crossing))).ok().flatten()
+    CROSSING
+        .try_with(|crossing| crossing.try_borrow_mut().ok().map(|mut crossing| f(&mut crossing)))
+        .ok()
+        .flatten()
 }
-

@@ -67,8 +67,9 @@ pub(crate) fn replace(next: Option<Arc<Context>>) -> Option<Arc<Context>> {
         return None;
     }
     let is_some = next.is_some();
-    let replaced = CURRENT
-        .try_with(|current| current.try_borrow_mut().map(|mut current| std::mem::replace(&mut *current, next)));
+    let replaced = CURRENT.try_with(|current| {
+        current.try_borrow_mut().map(|mut current| std::mem::replace(&mut *current, next))
+    });
     match replaced {
         Ok(Ok(before)) => {
             set_flag(CONTEXT, is_some);

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::client::Rollbar;
 use crate::response::mask_tokens;
-use crate::transport::{HttpTransport, Response, TransportError};
+use crate::transport::{HttpTransport, Response, TransportError, TransportSetupError};
 
 /// Characters of an environment, a revision and a name.
 const MAX_TEXT_CHARS: usize = 255;
@@ -79,6 +80,15 @@ pub enum DeployError {
         /// What the answer says, with tokens masked.
         message: String,
     },
+    /// The client is off, or its transport is not HTTP.
+    #[error("there is no way to report deploys: the client is off, or has a transport of its own")]
+    NoTransport,
+    /// The way to Rollbar cannot be set up.
+    #[error(transparent)]
+    Setup(#[from] TransportSetupError),
+    /// The system gives no event loop.
+    #[error("cannot wait for the answer: {0}")]
+    Runtime(#[source] std::io::Error),
     /// The answer says that all is well, but not what the deploy is called.
     #[error("the deploy was accepted, but the answer names no id")]
     NoId,
@@ -129,6 +139,54 @@ impl Deploy {
 impl fmt::Display for DeployId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl Rollbar {
+    /// Reports a deploy: one try. Not for async code: see [`report_deploy_async`](Self::report_deploy_async).
+    ///
+    /// ```no_run
+    /// use rollbar_runtime::{Deploy, Rollbar};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rollbar = Rollbar::builder().build()?;
+    /// let id = rollbar.report_deploy(&Deploy::new("production", env!("CARGO_PKG_VERSION")))?;
+    /// println!("deploy {id}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the client is off, there is no answer, or it is none that records the deploy.
+    ///
+    /// # Panics
+    /// Within a tokio runtime, as `tokio::runtime::Runtime::block_on` does.
+    pub fn report_deploy(&self, deploy: &Deploy) -> Result<DeployId, DeployError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(DeployError::Runtime)?.block_on(self.report_deploy_async(deploy))
+    }
+
+    /// Reports a deploy: one try, within the tokio runtime that it is polled in.
+    ///
+    /// # Errors
+    /// As [`report_deploy`](Self::report_deploy).
+    pub async fn report_deploy_async(&self, deploy: &Deploy) -> Result<DeployId, DeployError> {
+        let http = self.http().ok_or(DeployError::NoTransport)?;
+        HttpTransport::new(http)?.report_deploy(deploy, &http.token).await
+    }
+
+    /// Says how far a deploy has come that was reported before, within the tokio runtime that it is polled in.
+    ///
+    /// # Errors
+    /// As [`report_deploy`](Self::report_deploy).
+    pub async fn update_deploy_async(
+        &self,
+        id: DeployId,
+        status: DeployStatus,
+        comment: Option<&str>,
+    ) -> Result<(), DeployError> {
+        let http = self.http().ok_or(DeployError::NoTransport)?;
+        HttpTransport::new(http)?.update_deploy(id, status, comment, &http.token).await
     }
 }
 

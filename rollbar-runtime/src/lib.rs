@@ -10,6 +10,7 @@ mod client;
 mod crossing;
 mod current;
 mod delivery;
+mod deploy;
 mod endpoint;
 mod ip;
 pub mod item;
@@ -40,12 +41,20 @@ pub mod __private {
     pub use crate::capture::*;
 }
 
+/// Captured stacks and their frames, for tests: within this crate no frame is the user's.
+#[doc(hidden)]
+pub mod __symbols {
+    pub use crate::addresses::capture;
+    pub use crate::symbols::{SymbolSettings, Symbols};
+}
+
 #[doc(hidden)]
 #[path = "conformance.rs"]
 pub mod __conformance;
 
 pub use builder::{BuildError, RollbarBuilder};
 pub use client::{Flushed, Rollbar, RollbarGuard};
+pub use deploy::{Deploy, DeployError, DeployId, DeployStatus};
 pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, InvalidEndpoint};
 pub use ip::IpPolicy;
 pub use level::{Level, LevelError};

@@ -26,8 +26,7 @@ type Items = Arc<Mutex<Vec<CapturedItem>>>;
 impl Memory {
     pub(crate) fn new() -> (Self, Captured) {
         let items = Items::default();
-        let memory =
-            Self { items: Arc::clone(&items), counters: Arc::default(), assembly: Mutex::default() };
+        let memory = Self { items: Arc::clone(&items), counters: Arc::default(), assembly: Mutex::default() };
         (memory, Captured(items))
     }
 

@@ -56,7 +56,7 @@ fn note(info: &PanicHookInfo<'_>) {
     if aborts {
         settle(None);
     }
-    let Some(client) = taker(Level::Critical) else { return };
+    let Some(client) = taker(Level::OF_PANIC) else { return };
     if !client.settings().panics {
         return;
     }
@@ -70,8 +70,7 @@ fn note(info: &PanicHookInfo<'_>) {
         client.filter();
         return;
     }
-    let occurrence =
-        Box::new(capture(&client, Level::Critical, what, place, Extras::default(), true));
+    let occurrence = Box::new(capture(&client, Level::OF_PANIC, what, place, Extras::default(), true));
     if aborts {
         deliver(&client, occurrence);
         client.flush(ABORT_FLUSH);
@@ -100,7 +99,9 @@ fn chain(info: &PanicHookInfo<'_>) -> Chain {
     let error: Option<&(dyn Error + 'static)> = payload
         .downcast_ref::<Box<dyn Error + Send + Sync>>()
         .map(|error| &**error as &(dyn Error + 'static))
-        .or_else(|| payload.downcast_ref::<Box<dyn Error + Send>>().map(|error| &**error as &(dyn Error + 'static)));
+        .or_else(|| {
+            payload.downcast_ref::<Box<dyn Error + Send>>().map(|error| &**error as &(dyn Error + 'static))
+        });
     match error {
         Some(error) => Chain::from_error(error, "panic", LIMITS),
         None => Chain::from_message("panic", "(the payload of the panic is no text)", LIMITS),

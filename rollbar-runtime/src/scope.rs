@@ -81,7 +81,10 @@ impl Scope {
     }
 
     pub(crate) fn child(&self) -> Self {
-        Self(Arc::new(Shared { known: Mutex::new(self.known().clone()), has_reported: AtomicBool::new(false) }))
+        Self(Arc::new(Shared {
+            known: Mutex::new(self.known().clone()),
+            has_reported: AtomicBool::new(false),
+        }))
     }
 
     /// No code of the user's runs while it is locked.

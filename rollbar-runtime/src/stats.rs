@@ -109,7 +109,10 @@ impl Counters {
 
     /// Occurrences that were lost because too much was reported.
     pub(crate) fn lost_for_room(&self) -> u64 {
-        [Loss::QueueFull, Loss::RateLimited].map(|loss| self.losses[loss as usize].load(Ordering::Relaxed)).iter().sum()
+        [Loss::QueueFull, Loss::RateLimited]
+            .map(|loss| self.losses[loss as usize].load(Ordering::Relaxed))
+            .iter()
+            .sum()
     }
 
     /// `pending` follows from the others: whatever was taken in and has not ended.

@@ -97,7 +97,8 @@ impl Worker {
             settling: Condvar::new(),
             counters: Arc::clone(&counters),
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
         let sending = sending.clone();
         let own = Arc::clone(&shared);
         let run = move || {
@@ -435,7 +436,8 @@ impl Sender {
     }
 
     fn settle_below(&self, waiting: u64) {
-        let numbers = |flights: &mut dyn Iterator<Item = &InFlight>| flights.filter_map(|flight| flight.number).min();
+        let numbers =
+            |flights: &mut dyn Iterator<Item = &InFlight>| flights.filter_map(|flight| flight.number).min();
         let sending = numbers(&mut self.in_flight.values());
         let deferred = numbers(&mut self.deferred.iter().map(|(flight, _)| flight));
         let oldest = sending.into_iter().chain(deferred).fold(waiting, u64::min);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::entry::{Entry, Details};
+use super::entry::{Details, Entry};
 use super::guard::{deeper, settle, shallower};
 use super::{Outcome, Place};
 use crate::crossing::{self, Crossing};
@@ -62,7 +62,8 @@ impl<F: Future, P: Outcome<F::Output>> Captured<F, P> {
     /// With what the arguments say; in the scope in force now.
     #[track_caller]
     pub(crate) fn from_entry(entry: Entry, inner: F, outcome: P) -> Self {
-        let rest = entry.into_details().map(|details| Box::new(Rest { details: Some(details), crossing: None }));
+        let rest =
+            entry.into_details().map(|details| Box::new(Rest { details: Some(details), crossing: None }));
         let carried = Carried { context: current::context(), begun: true, rest };
         Self { inner, carried, location: Location::caller(), outcome }
     }
@@ -77,11 +78,12 @@ impl<F: Future, P: Outcome<F::Output>> Future for Captured<F, P> {
         let mut turn = Turn::begin(this.carried);
         let polled = this.inner.poll(cx);
         turn.over = polled.is_ready();
-        if let Poll::Ready(value) = &polled {
-            if let Some(error) = this.outcome.error(value) {
-                let details = turn.carried.rest.as_mut().and_then(|rest| rest.details.take());
-                super::recording(details, || P::RECORD(error, this.outcome.place(Place::of::<F>(this.location))));
-            }
+        if let Poll::Ready(value) = &polled
+            && let Some(error) = this.outcome.error(value)
+        {
+            let details = turn.carried.rest.as_mut().and_then(|rest| rest.details.take());
+            let place = Place::of::<F>(this.location);
+            super::recording(details, || P::RECORD(error, this.outcome.place(place)));
         }
         polled
     }

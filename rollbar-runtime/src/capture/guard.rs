@@ -77,7 +77,9 @@ pub(super) fn settle(state: State, details: Option<&Details>, over: bool) {
     if state.flags & PANIC_WAITS != 0 {
         match details {
             // A panic that is over was caught further in: it is not this function's.
-            Some(details) if panicking() => panic::settle(Some(&|occurrence| details.say_of_panic(occurrence))),
+            Some(details) if panicking() => {
+                panic::settle(Some(&|occurrence| details.say_of_panic(occurrence)))
+            }
             _ => panic::settle(None),
         }
     }

@@ -14,11 +14,11 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 pub use captured::Captured;
-pub use entry::{Entry, Details, entry};
+pub use entry::{Details, Entry, entry};
 pub use guard::{Guard, enter};
+pub(crate) use probe::{Direct, ErrorSeen, InBox, Outcome, Pick, Place};
 pub use probe::{Quiet, never, probe, quiet};
 pub use seen::seen;
-pub(crate) use probe::{Direct, ErrorSeen, InBox, Outcome, Pick, Place};
 
 use xray_error::Chain;
 
@@ -38,7 +38,8 @@ thread_local! {
 /// Records an error, with what the function's arguments say of it.
 #[cold]
 fn recording(details: Option<Box<Details>>, record: impl FnOnce()) {
-    let put = |details| DETAILS.try_with(|slot| slot.try_borrow_mut().map(|mut slot| *slot = details).is_ok());
+    let put =
+        |details| DETAILS.try_with(|slot| slot.try_borrow_mut().map(|mut slot| *slot = details).is_ok());
     if details.is_some() {
         let _ = put(details);
     }
@@ -49,7 +50,8 @@ fn recording(details: Option<Box<Details>>, record: impl FnOnce()) {
 #[cold]
 #[inline(never)]
 pub(crate) fn record_error(seen: ErrorSeen<'_>, place: Place) {
-    let details = DETAILS.try_with(|slot| slot.try_borrow_mut().ok().and_then(|mut slot| slot.take())).ok().flatten();
+    let details =
+        DETAILS.try_with(|slot| slot.try_borrow_mut().ok().and_then(|mut slot| slot.take())).ok().flatten();
     let level = details.as_ref().and_then(|details| details.level()).unwrap_or(Level::Error);
     let Some(client) = taker(level) else { return };
     let chain = guarded(|| chain(&seen));
@@ -70,7 +72,9 @@ pub(crate) fn record_error(seen: ErrorSeen<'_>, place: Place) {
 fn chain(seen: &ErrorSeen<'_>) -> Chain {
     match seen {
         ErrorSeen::Error { error, type_name } => Chain::from_error(*error, type_name, LIMITS),
-        ErrorSeen::Report { error, debug, type_name } => Chain::from_report(*error, *debug, type_name, LIMITS),
+        ErrorSeen::Report { error, debug, type_name } => {
+            Chain::from_report(*error, *debug, type_name, LIMITS)
+        }
         ErrorSeen::Text { text, type_name } => {
             let text = xray_error::text_of(LIMITS.message_chars, |out| std::fmt::write(out, *text));
             Chain::from_message(type_name, &text, LIMITS)

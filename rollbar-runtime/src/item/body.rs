@@ -31,8 +31,8 @@ impl Body {
 
     pub(crate) fn default_level(&self) -> Level {
         match self.kind {
-            Kind::Message(_) => Level::Info,
-            _ => Level::Error,
+            Kind::Message(_) => Level::OF_MESSAGE,
+            _ => Level::OF_ERROR,
         }
     }
 

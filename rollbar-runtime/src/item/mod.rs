@@ -60,8 +60,6 @@ pub struct Item {
     notifier: Notifier,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<Attribute>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    failsafe: bool,
 }
 
 /// Who made the item, and what happened to it on the way.
@@ -108,7 +106,6 @@ impl Item {
                 diagnostic: Map::new(),
             },
             attributes: Vec::new(),
-            failsafe: false,
         }
     }
 
@@ -261,11 +258,6 @@ impl Item {
 
     pub(crate) fn add_attribute(&mut self, key: impl Into<String>, value: impl Into<String>) {
         self.attributes.push(Attribute { key: key.into(), value: value.into() });
-    }
-
-    /// Says that the item stands for one that could not be sent.
-    pub(crate) fn mark_failsafe(&mut self) {
-        self.failsafe = true;
     }
 }
 
