@@ -1,11 +1,13 @@
-//! The attribute `#[xray_capture]`: records a function as an AWS X-Ray subsegment.
+//! The attributes `#[xray_capture]`, which records a function as an AWS X-Ray subsegment, and `#[rollbar_report]`, which
+//! reports its `Err` and its panic to Rollbar.
 //!
-//! Use it through `xray-runtime`, which re-exports it and holds what the expansion calls. This crate turns tokens into
-//! tokens and knows nothing else: it reads the signature of the function, never its body.
+//! Use them through `xray-runtime` and `rollbar-runtime`, which re-export them and hold what the expansions call. This crate
+//! turns tokens into tokens and knows nothing else: it reads the signature of the function, never its body.
 //!
 //! # What it expands to
 //!
-//! The return type, read as syntax, selects one of four shapes. What is observed beside the time taken:
+//! The return type, read as syntax, selects one of four shapes, which are the same for both; `#[rollbar_report]` calls
+//! `::rollbar_runtime::__private` in place of `::xray_runtime::__private`. What is observed:
 //!
 //! | function | shape | observed |
 //! |---|---|---|
@@ -49,7 +51,28 @@
 //! `Display`, has `Debug`, or none of these. The dead `return` tells the compiler the type of the block, so that
 //! `.into()`, `collect()` and coercions work as they do without the attribute.
 //!
-//! # Arguments
+//! Where both stand on a function, in either order, the report is made inside the subsegment, and two `async fn`s share one
+//! block:
+//!
+//! ```text
+//! #[xray_capture("load-user")]
+//! #[rollbar_report(level = "warning", capture(id))]
+//! async fn load(id: u64) -> Result<User, Error> { find(id).await }
+//! // becomes
+//! async fn load(id: u64) -> Result<User, Error> {
+//!     ::xray_runtime::__private::probe::<Result<User, Error>>().shape().pick().future("load-user",
+//!         ::rollbar_runtime::__private::probe::<Result<User, Error>>().shape().pick().future_entry(
+//!             ::rollbar_runtime::__private::entry("load").warning().with(|report| { report.local("id", &id); }),
+//!             async move {
+//!                 if false { return ::xray_runtime::__private::never::<Result<User, Error>>(); }
+//!                 find(id).await
+//!             },
+//!         ),
+//!     ).await
+//! }
+//! ```
+//!
+//! # Arguments of `#[xray_capture]`
 //!
 //! | argument | meaning |
 //! |---|---|
@@ -62,8 +85,28 @@
 //! | `error = "fault"` | what an `Err` marks: `"fault"` (default), `"error"`, `"throttle"`, or `"ignore"` |
 //! | `crate = path` | where `xray-runtime` is re-exported |
 //!
-//! The expressions see the function's arguments by reference, and those of `annotations` and `metadata` run only when
-//! the call is recorded. Misuse is an error at the token that is wrong; the function is then left as it is.
+//! # Arguments of `#[rollbar_report]`
+//!
+//! | argument | meaning |
+//! |---|---|
+//! | `"..."` or `name = "..."` | the item's context, of at most 255 characters; that of the scope where absent |
+//! | `name = expr` | a context made at run time, of `&'static str`, `String` or `Cow<'static, str>` |
+//! | `level = "warning"` | the level of an `Err`: `"critical"`, `"error"` (default), `"warning"`, `"info"` or `"debug"` |
+//! | `fingerprint = expr` | what groups occurrences into one item: anything with `Display` |
+//! | `title = expr` | the item's title, of at most 255 characters: anything with `Display` |
+//! | `custom(key = expr)` | values of your own: anything that serde can serialize. `custom(id)` is short for `id = id` |
+//! | `capture(arg, key = expr)` | locals of the function's frame: the `Debug` text of arguments, before the body runs |
+//! | `ignore(Type, ..)` | errors not to report: of this type, or due to an error of this type by their chain of sources |
+//! | `when = \|error\| expr` | reports only errors for which this is true: a closure, or a path to a `fn(&E) -> bool` |
+//! | `crate = path` | where `rollbar-runtime` is re-exported |
+//!
+//! The condition of `when` may borrow what the body does not move; where the function returns a boxed future it has to be
+//! `move |error| ..`. The first error of `ignore` is told by its type's name (`type_name`), since it may hold borrows.
+//!
+//! # Of both
+//!
+//! The expressions see the function's arguments by reference, and those of `annotations`, `metadata` and of
+//! `#[rollbar_report]` run at each call that is recorded, or while Rollbar is on. Misuse is an error at the token that is wrong; the function is then left as it is.
 //!
 //! # Limits
 //!
