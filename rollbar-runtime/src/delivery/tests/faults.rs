@@ -16,7 +16,7 @@ async fn a_connection_that_breaks_is_tried_again() {
         assert_eq!(delivery(&server).deliver(item(100_000)).await, Outcome::Sent, "{answer:?}");
         assert_eq!(server.requests().len(), 3);
 
-        let server = Server::of(&[answer.clone()]).await;
+        let server = Server::of(std::slice::from_ref(&answer)).await;
         assert_eq!(
             kind(&transport(&server.url(), Proxy::Off, Duration::from_secs(10))).await,
             TransportErrorKind::ConnectionReset,
@@ -139,10 +139,9 @@ async fn a_proxy_gets_its_password_and_its_errors_are_understood() {
 #[test]
 fn a_setting_that_cannot_work_is_refused_without_repeating_a_secret() {
     let with = |token: &str, proxy: &str| {
-        let mut settings = HttpSettings::default();
-        settings.endpoint = "http://127.0.0.1:1".parse().unwrap();
-        settings.token = token.to_owned();
-        settings.proxy = Proxy::Url(proxy.to_owned());
+        let endpoint = "http://127.0.0.1:1".parse().unwrap();
+        let (token, proxy) = (token.to_owned(), Proxy::Url(proxy.to_owned()));
+        let settings = HttpSettings { endpoint, token, proxy, ..HttpSettings::default() };
         HttpTransport::new(&settings).map(drop).unwrap_err().to_string()
     };
     for proxy in

@@ -41,11 +41,14 @@ fn settings() -> DeliverySettings {
 }
 
 fn transport(endpoint: &str, proxy: Proxy, timeout: Duration) -> HttpTransport {
-    let mut settings = HttpSettings::default();
-    settings.endpoint = endpoint.parse().unwrap();
-    settings.token = TOKEN.to_owned();
-    settings.proxy = proxy;
-    settings.timeout = Some(timeout);
+    let endpoint = endpoint.parse().unwrap();
+    let settings = HttpSettings {
+        endpoint,
+        token: TOKEN.to_owned(),
+        proxy,
+        timeout: Some(timeout),
+        ..HttpSettings::default()
+    };
     HttpTransport::new(&settings).unwrap()
 }
 
