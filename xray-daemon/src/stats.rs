@@ -65,7 +65,7 @@ pub struct Dropped {
     pub evicted: u64,
     /// Documents of a trace that had too many already.
     pub trace_full: u64,
-    /// Accepted items that were not shown: they came faster than they could be.
+    /// Accepted items, and deploys, that were not shown: they came faster than they could be.
     pub item_queue_full: u64,
     /// Traces and items that the sink (the writer, the callback) failed to take.
     pub sink_failed: u64,

@@ -60,11 +60,9 @@ impl Api {
         if target.is_local() {
             client = client.no_proxy();
         }
-        if target.base.scheme() == "https" {
-            client = client.tls_backend_preconfigured(tls()?);
-        } else {
-            // Never used; without it reqwest looks for the process's provider, and panics where there is none.
-            client = client.tls_backend_preconfigured(no_tls()?);
+        if target.base.scheme() != "https" {
+            // The system's certificates are read only where they are needed.
+            client = client.tls_certs_only([]);
         }
         let client = client.build().map_err(|error| CallError::Start(error.to_string()))?;
         Ok(Self { target, client, runtime })
@@ -138,24 +136,4 @@ async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// rustls over `ring`, with the system's certificates.
-fn tls() -> Result<rustls::ClientConfig, CallError> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-
-    let failed = |error: rustls::Error| CallError::Start(format!("TLS: {error}"));
-    let config = builder()?.with_platform_verifier().map_err(failed)?;
-    Ok(config.with_no_client_auth())
-}
-
-fn no_tls() -> Result<rustls::ClientConfig, CallError> {
-    Ok(builder()?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
-}
-
-fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, CallError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| CallError::Start(format!("TLS: {error}")))
 }

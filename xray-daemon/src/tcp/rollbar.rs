@@ -113,7 +113,7 @@ pub(crate) async fn answer(State(rollbar): State<Arc<Rollbar>>, request: Request
         query: head.uri.query().unwrap_or_default(),
         headers: &headers,
         body: &body,
-        remote: wire.map(|wire| wire.peer().ip()),
+        remote: wire.map(|wire| wire.peer().ip().to_canonical()),
         fault: fault.as_ref(),
         ..xray_console::rollbar::Request::new(head.method.as_str(), head.uri.path(), SystemTime::now())
     };
