@@ -30,18 +30,17 @@ const TOKEN: HeaderName = HeaderName::from_static("x-rollbar-access-token");
 
 /// How Rollbar is reached.
 #[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     /// Where to.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// The project's access token with the scope `post_server_item`. An empty one is not sent.
-    pub token: String,
+    pub(crate) token: String,
     /// Through which proxy.
-    pub proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// How long a connection may take; 3 seconds by default.
-    pub connect_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     /// How long a request may take, its connection and its answer included; 10 seconds by default.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Through which proxy Rollbar is reached.
@@ -85,9 +84,10 @@ pub enum TransportSetupError {
 
 /// Sends payloads over HTTP/1.1, on connections that are kept.
 ///
-/// A redirect is not followed: it would carry the access token to whoever the answer names. TLS is rustls with ring and the
-/// roots that the platform trusts; the process's own rustls provider is neither used nor set.
-pub struct HttpTransport {
+/// A redirect is not followed: it would carry the access token to whoever the answer names. TLS is reqwest's own:
+/// rustls with the provider that the process has installed, else aws-lc, and the roots that the platform trusts. Another choice would
+/// be one for the whole program, since Cargo gives all crates one reqwest and one rustls.
+pub(crate) struct HttpTransport {
     client: Client,
     pub(crate) item: Url,
     pub(crate) deploy: Url,
@@ -98,7 +98,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// When the token or the proxy is not valid, or TLS is needed and cannot be had.
-    pub fn new(settings: &HttpSettings) -> Result<Self, TransportSetupError> {
+    pub(crate) fn new(settings: &HttpSettings) -> Result<Self, TransportSetupError> {
         let builder = Client::builder()
             .default_headers(headers(&settings.token)?)
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -183,10 +183,8 @@ fn with_tls(
     proxy: bool,
     _: &Endpoint,
 ) -> Result<reqwest::ClientBuilder, TransportSetupError> {
-    // Without a configuration of ours reqwest would look for the process's provider, and panic where there is none.
-    super::tls::config(endpoint || proxy)
-        .map(|config| builder.tls_backend_preconfigured(config))
-        .map_err(|error| TransportSetupError::Tls(error.to_string()))
+    // The platform's roots are read in some milliseconds, and may be missing: only where they are needed.
+    Ok(if endpoint || proxy { builder } else { builder.tls_certs_only([]) })
 }
 
 #[cfg(not(feature = "rustls"))]

@@ -3,8 +3,6 @@
 mod error;
 mod http;
 mod resolver;
-#[cfg(feature = "rustls")]
-mod tls;
 
 use std::pin::Pin;
 
@@ -13,7 +11,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 pub use self::error::{TransportError, TransportErrorKind};
-pub use self::http::{HttpSettings, HttpTransport, Proxy, TransportSetupError};
+pub(crate) use self::http::{HttpSettings, HttpTransport};
+pub use self::http::{Proxy, TransportSetupError};
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,7 +1,6 @@
 //! Calls of Rollbar's API.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
