@@ -14,11 +14,13 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod function;
 mod origin;
 mod stack;
 mod text;
 
 pub use chain::{Chain, Identity, Limits, Link, plain_type, same_error};
+pub use function::function_of;
 pub use origin::{Origin, is_runtime, is_runtime_path, short_path};
 pub use stack::{MAX_FRAMES, Stack, StackFrame, label_of, own_label, split_place};
 pub use text::{Bounded, cut, text_of};

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::panic::Location;
 use std::sync::Arc;
 
-use xray_error::{StackFrame, same_error};
+use xray_error::{StackFrame, function_of, same_error};
 
 use crate::context;
 use crate::entity::Entity;
@@ -56,18 +56,9 @@ impl Seen {
         StackFrame {
             path: self.location.file().into(),
             line: self.location.line(),
-            label: self.function.map(trimmed).unwrap_or_default().into(),
+            label: self.function.map(function_of).unwrap_or_default().into(),
         }
     }
-}
-
-/// `app::load::{{closure}}::{{closure}}` is what the compiler calls the closures of `app::load`.
-fn trimmed(function: &'static str) -> &'static str {
-    let mut function = function;
-    while let Some(outer) = function.strip_suffix("::{{closure}}") {
-        function = outer;
-    }
-    function
 }
 
 pub(crate) fn cause_of<E: Error + ?Sized>(error: &E) -> Cause {

@@ -20,7 +20,7 @@ pub(crate) use probe::{Direct, ErrorSeen, InBox, Outcome, Pick, Place};
 pub use probe::{Quiet, never, probe, quiet};
 pub use seen::seen;
 
-use xray_error::Chain;
+use xray_error::{Chain, function_of};
 
 use crate::Level;
 use crate::crossing;
@@ -62,7 +62,7 @@ pub(crate) fn record_error(seen: ErrorSeen<'_>, place: Place) {
     let place = occurrence::Place {
         file: Cow::Borrowed(place.location.file()),
         line: place.location.line(),
-        method: Some(Cow::Borrowed(function(place.function))),
+        method: Some(Cow::Borrowed(function_of(place.function))),
     };
     let extras = details.map(|details| details.extras()).unwrap_or_default();
     let backtrace = client.settings().backtraces;
@@ -81,22 +81,4 @@ fn chain(seen: &ErrorSeen<'_>) -> Chain {
         }
         ErrorSeen::Name { type_name } => Chain::from_message(type_name, type_name, LIMITS),
     }
-}
-
-/// The path of the function that a closure or a future is in: `app::load::{{closure}}::{{closure}}` is what the compiler
-/// calls the closures of `app::load`, and the future of another attribute stands round that of the function.
-fn function(name: &'static str) -> &'static str {
-    let mut function = name;
-    while let Some((outer, inner)) = function.split_once('<')
-        && outer.ends_with("::Captured")
-    {
-        function = inner;
-    }
-    if let Some((first, _)) = function.split_once(',') {
-        function = first;
-    }
-    while let Some(outer) = function.strip_suffix("::{{closure}}") {
-        function = outer;
-    }
-    function
 }
