@@ -19,8 +19,7 @@ const LEASE: Duration = Duration::from_secs(600);
 
 /// Why a folder cannot be used.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SpoolError {
+pub(crate) enum SpoolError {
     /// It cannot be made, or read.
     #[error("the spool folder `{dir}` cannot be used: {source}. Name a folder that the program may make or write to", dir = .dir.display())]
     Folder {
@@ -45,21 +44,20 @@ pub enum SpoolError {
 
 /// What became of the folder's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct SpoolStats {
+pub(crate) struct SpoolStats {
     /// Items that were written.
-    pub stored: u64,
+    pub(crate) stored: u64,
     /// Items that had to go for newer ones.
-    pub evicted: u64,
+    pub(crate) evicted: u64,
     /// Items that could not be written: the disk is full, the folder is gone, the item alone is larger than the bound.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Files that were no item, and were removed.
-    pub broken: u64,
+    pub(crate) broken: u64,
 }
 
 /// A folder of items.
 #[derive(Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     dir: PathBuf,
     max_bytes: u64,
     max_files: usize,
@@ -93,7 +91,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the folder cannot be made or read, is none, or may be written to by others.
-    pub fn open(dir: &Path, max_bytes: u64, max_files: usize) -> Result<Self, SpoolError> {
+    pub(crate) fn open(dir: &Path, max_bytes: u64, max_files: usize) -> Result<Self, SpoolError> {
         let failed = |source| SpoolError::Folder { dir: dir.to_owned(), source };
         make(dir).map_err(failed)?;
         let about = fs::metadata(dir).map_err(failed)?;
@@ -143,7 +141,7 @@ impl Spool {
 
     /// The next item that an earlier run has left, the oldest first, claimed for this process: [`done`](Self::done) or
     /// [`store`](Self::store) ends the claim. What is no item is removed and counted.
-    pub fn next_left(&mut self) -> Option<Ready> {
+    pub(crate) fn next_left(&mut self) -> Option<Ready> {
         while let Some(uuid) = self.left.pop_front() {
             let claim = self.dir.join(format!("{uuid}.{}.claim", unix_seconds()));
             // Another process was faster, or it had to make room.
@@ -158,6 +156,12 @@ impl Spool {
                 }
                 _ => {
                     self.stats.broken += 1;
+                    if self.stats.broken == 1 {
+                        let dir = self.dir.display();
+                        tracing::warn!(
+                            "the spool folder `{dir}` held what is no Rollbar item; it was removed"
+                        );
+                    }
                     let _ = fs::remove_file(&claim);
                 }
             }
@@ -166,19 +170,20 @@ impl Spool {
     }
 
     /// Items that are left to [`next_left`](Self::next_left).
-    pub fn left(&self) -> usize {
+    #[cfg(test)]
+    fn left(&self) -> usize {
         self.left.len()
     }
 
     /// Ends the claim on an item that was delivered or refused: its file is removed. Nothing is done for other items.
-    pub fn done(&mut self, uuid: Uuid) {
+    pub(crate) fn done(&mut self, uuid: Uuid) {
         if let Some(claim) = self.claimed.remove(&uuid) {
             let _ = fs::remove_file(claim);
         }
     }
 
     /// Keeps an item. False where it could not be written, which is counted and, once, logged.
-    pub fn store(&mut self, uuid: Uuid, json: &[u8]) -> bool {
+    pub(crate) fn store(&mut self, uuid: Uuid, json: &[u8]) -> bool {
         // It is there already: it only has to be let go of.
         if let Some(claim) = self.claimed.remove(&uuid)
             && fs::rename(claim, self.path(uuid)).is_ok()
@@ -202,7 +207,8 @@ impl Spool {
     }
 
     /// What became of the folder's files so far.
-    pub fn stats(&self) -> SpoolStats {
+    #[cfg(test)]
+    fn stats(&self) -> SpoolStats {
         self.stats
     }
 
@@ -241,6 +247,12 @@ impl Spool {
             }
             if fs::remove_file(&file.path).is_ok() {
                 self.stats.evicted += 1;
+                if self.stats.evicted == 1 {
+                    let dir = self.dir.display();
+                    tracing::warn!(
+                        "the spool folder `{dir}` is full: its oldest Rollbar items go for new ones"
+                    );
+                }
                 count -= 1;
                 total -= file.bytes;
             }

@@ -132,9 +132,9 @@ fn the_last_of_a_window_is_taken_and_the_next_waits() {
     let last = headers(&[("X-Rate-Limit-Remaining", "0"), ("X-Rate-Limit-Remaining-Seconds", "1")]);
     local.double().inject(Fault { headers: last, ..Fault::default() });
     let rollbar = local.client();
-    report(&rollbar, "the last of this window");
+    let _ = report(&rollbar, "the last of this window");
     let begun = std::time::Instant::now();
-    report(&rollbar, "the first of the next");
+    let _ = report(&rollbar, "the first of the next");
     assert!(begun.elapsed().as_millis() > 900, "{:?}", begun.elapsed());
     assert_eq!(rollbar.stats().sent, 2);
 }

@@ -40,8 +40,8 @@ fn a_slow_server_is_given_up_in_time() {
 fn a_slow_close_delays_nothing() {
     let local = Local::always(Fault { slow_close_ms: 60_000, ..Fault::default() });
     let rollbar = local.client();
-    report(&rollbar, "first");
-    report(&rollbar, "second");
+    let _ = report(&rollbar, "first");
+    let _ = report(&rollbar, "second");
     assert_eq!(rollbar.stats().sent, 2);
     assert_eq!(local.double().stats().duplicates, 0);
 }
@@ -54,7 +54,7 @@ fn a_redirect_does_not_carry_the_token_away() {
         ..Fault::default()
     });
     let rollbar = local.client();
-    report(&rollbar, "redirected");
+    let _ = report(&rollbar, "redirected");
     assert_eq!(rollbar.stats().dropped_refused, 1);
     assert!(other.uuids().is_empty());
 }

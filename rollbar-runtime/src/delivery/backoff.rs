@@ -7,13 +7,13 @@ use std::time::Duration;
 /// Waits that double from `base` to `cap`, each by chance between the half and the whole of that: many programs that lost the
 /// service at the same moment do not come back at the same moment.
 #[derive(Clone)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// The first wait; 1 second by default.
-    pub base: Duration,
+    pub(crate) base: Duration,
     /// The longest wait; 30 seconds by default.
-    pub cap: Duration,
+    pub(crate) cap: Duration,
     /// Gives a number from 0 up to, but not including, 1.
-    pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
 
 impl Default for Backoff {

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::backoff::Backoff;
-pub use self::outcome::{BrokenItem, DropCause, OffReason, Outcome, Ready};
+pub(crate) use self::backoff::Backoff;
+pub(crate) use self::outcome::{DropCause, OffReason, Outcome, Ready};
 
 use self::body::Bodies;
 use self::notices::Notices;
@@ -33,23 +33,22 @@ const HARDER_BYTES: usize = 128 * 1024;
 
 /// How items are delivered.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct DeliverySettings {
+pub(crate) struct DeliverySettings {
     /// Bytes of an item's JSON; 512 KiB by default. What is larger is cut.
-    pub max_bytes: usize,
+    pub(crate) max_bytes: usize,
     /// How often an item is tried again when the network or the service fails; 3 by default.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// How long is waited before each try.
-    pub backoff: Backoff,
+    pub(crate) backoff: Backoff,
     /// Whether bodies are compressed. That Rollbar reads them is not documented; a refusal ends it for good. It needs the
     /// feature `gzip`.
-    pub gzip: bool,
+    pub(crate) gzip: bool,
     /// The access token: it is masked in what is logged.
-    pub token: String,
+    pub(crate) token: String,
     /// The URL of items, for what is logged.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The name of this machine, for the note in place of an item that is too large.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
 }
 
 impl Default for DeliverySettings {
@@ -67,7 +66,7 @@ impl Default for DeliverySettings {
 }
 
 /// Delivers items over a transport, several at the same time. A pause and the end of sending hold for all of them.
-pub struct Delivery {
+pub(crate) struct Delivery {
     settings: DeliverySettings,
     transport: Arc<dyn Transport>,
     state: State,
@@ -90,7 +89,7 @@ enum Ended {
 
 impl Delivery {
     /// A delivery over a transport.
-    pub fn new(settings: DeliverySettings, transport: Arc<dyn Transport>) -> Self {
+    pub(crate) fn new(settings: DeliverySettings, transport: Arc<dyn Transport>) -> Self {
         Self {
             gzip: AtomicBool::new(settings.gzip && cfg!(feature = "gzip")),
             settings,
@@ -104,33 +103,34 @@ impl Delivery {
     }
 
     /// Until when nothing is sent, as the service asked for.
-    pub fn paused_until(&self) -> Option<Instant> {
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
         self.state.paused_until()
     }
 
     /// Why nothing is sent any more.
-    pub fn is_off(&self) -> Option<OffReason> {
+    pub(crate) fn is_off(&self) -> Option<OffReason> {
         self.state.off()
     }
 
     /// How often an item was tried again.
-    pub fn retried(&self) -> u64 {
+    #[cfg(test)]
+    fn retried(&self) -> u64 {
         self.retried.load(Ordering::Relaxed)
     }
 
     /// Notes that the service took in place of items that were too large.
-    pub fn failsafes(&self) -> u64 {
+    pub(crate) fn failsafes(&self) -> u64 {
         self.failsafes.load(Ordering::Relaxed)
     }
 
     /// Gives up at `deadline` whatever is then under way, and before it whatever would wait longer than that: those items end as
     /// [`Outcome::Undelivered`]. The last call counts.
-    pub fn close_by(&self, deadline: Instant) {
+    pub(crate) fn close_by(&self, deadline: Instant) {
         self.closing.send_replace(Some(deadline));
     }
 
     /// Delivers one item, with retries and whatever else its answers ask for.
-    pub async fn deliver(&self, item: Ready) -> Outcome {
+    pub(crate) async fn deliver(&self, item: Ready) -> Outcome {
         let Ready { uuid, level, mut tree } = item;
         let mut form = Form::Whole;
         let mut max = self.settings.max_bytes;

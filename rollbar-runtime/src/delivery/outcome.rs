@@ -11,20 +11,18 @@ use crate::transport::{Payload, TransportErrorKind};
 
 /// An item that is ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Ready {
+pub(crate) struct Ready {
     /// `data.uuid`.
-    pub uuid: Uuid,
+    pub(crate) uuid: Uuid,
     /// `data.level`.
-    pub level: Level,
+    pub(crate) level: Level,
     /// All that is sent: `{"data": {..}}`, scrubbed.
-    pub tree: Value,
+    pub(crate) tree: Value,
 }
 
 /// Bytes that are no item.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BrokenItem {
+pub(crate) enum BrokenItem {
     /// They are no JSON.
     #[error("it is no JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -35,7 +33,7 @@ pub enum BrokenItem {
 
 impl Ready {
     /// An item with its tree.
-    pub fn new(uuid: Uuid, level: Level, tree: Value) -> Self {
+    pub(crate) fn new(uuid: Uuid, level: Level, tree: Value) -> Self {
         Self { uuid, level, tree }
     }
 
@@ -43,7 +41,7 @@ impl Ready {
     ///
     /// # Errors
     /// When it is no JSON, or has no body, no uuid or no level.
-    pub fn from_json(json: &[u8]) -> Result<Self, BrokenItem> {
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, BrokenItem> {
         let tree: Value = serde_json::from_slice(json)?;
         let text = |path: &'static str| tree.pointer(path).and_then(Value::as_str);
         if !tree.pointer("/data/body").is_some_and(Value::is_object) {
@@ -61,7 +59,7 @@ impl Ready {
 
 /// What became of an item.
 #[derive(Debug, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The service has it.
     Sent,
     /// Nothing is sent for now, see [`Delivery::paused_until`](super::Delivery::paused_until): it may be given in again.
@@ -74,8 +72,7 @@ pub enum Outcome {
 
 /// Why an item is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DropCause {
+pub(crate) enum DropCause {
     /// The service, or a proxy before it, refused the item as such: 400, 422, 403 from a proxy, and any other status that
     /// says neither yes nor later.
     Refused,
@@ -103,16 +100,10 @@ impl DropCause {
 
 /// Why nothing is sent any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OffReason {
+pub(crate) struct OffReason {
+    /// The status of the refusal: 401 or 403.
     pub(super) status: u16,
     pub(super) why: String,
-}
-
-impl OffReason {
-    /// The status of the refusal: 401 or 403.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
 }
 
 impl fmt::Display for OffReason {

@@ -83,7 +83,7 @@ async fn a_token_that_is_refused_ends_sending() {
         }
         assert_eq!(server.requests().len(), 1, "nothing more is sent");
         let off = delivery.is_off().unwrap();
-        assert_eq!(off.status(), status);
+        assert_eq!(off.status, status);
         assert!(!off.to_string().contains(TOKEN), "{off}");
         assert!(off.to_string().contains(&message[..20]), "{off}");
     }
