@@ -195,7 +195,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// When there is no answer, or it is none that records the deploy.
-    pub async fn report_deploy(&self, deploy: &Deploy, token: &str) -> Result<DeployId, DeployError> {
+    pub(crate) async fn report_deploy(&self, deploy: &Deploy, token: &str) -> Result<DeployId, DeployError> {
         let answer = self.deploy_request(Method::POST, self.deploy.clone(), json!(deploy), token).await?;
         deploy_id(&answer).ok_or(DeployError::NoId)
     }
@@ -204,7 +204,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// When there is no answer, or it is none that records the change.
-    pub async fn update_deploy(
+    pub(crate) async fn update_deploy(
         &self,
         id: DeployId,
         status: DeployStatus,
