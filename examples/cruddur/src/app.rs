@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use rollbar_runtime::{Rollbar, RollbarLayer};
 use serde_json::{Value, json};
 use xray_runtime::{Recorder, XRayLayer};
 
@@ -20,7 +21,7 @@ pub(crate) struct AppState {
 }
 
 /// All routes of the back end.
-pub(crate) fn router(state: AppState, recorder: &Recorder) -> Router {
+pub(crate) fn router(state: AppState, recorder: &Recorder, rollbar: &Rollbar) -> Router {
     Router::new()
         .route("/api/health-check", get(health_check))
         .route("/api/activities/home", get(activities::home::data_home))
@@ -35,8 +36,10 @@ pub(crate) fn router(state: AppState, recorder: &Recorder) -> Router {
         .route("/api/recommendations", get(activities::recommendations::data_recommendations))
         .route("/api/broken", get(trouble::data_broken))
         .route("/api/busy", get(trouble::data_busy))
+        .route("/rollbar/test", get(trouble::rollbar_test))
         .nest("/api/twins", twins::router())
         .fallback(not_found)
+        .layer(RollbarLayer::with_client(rollbar))
         .layer(XRayLayer::with_recorder(recorder))
         .with_state(state)
 }

@@ -46,8 +46,11 @@ async fn serve(with_demo: bool) -> Result<ExitCode, Box<dyn Error>> {
 async fn drive(load: Load) -> Result<ExitCode, Box<dyn Error>> {
     // Without a writer the daemon draws nothing: it counts.
     let app = cruddur::start(Settings::from_env()?, |daemon| daemon).await?;
-    if !matches!(app.destination(), Destination::Here(_)) {
-        say(whereabouts(app.destination()));
+    if !matches!(app.traces(), Destination::Here(_)) {
+        say(whereabouts_of_traces(app.traces()));
+    }
+    if !matches!(app.reports(), Destination::Here(_)) {
+        say(whereabouts_of_reports(app.reports()));
     }
     say(format_args!("{} clients for {} s ...", load.clients, load.duration.as_secs()));
     let tally = load::run(app.backend(), load).await?;
@@ -79,7 +82,7 @@ impl Interrupt {
 }
 
 /// Where the traces are to be seen.
-fn whereabouts(destination: &Destination) -> String {
+fn whereabouts_of_traces(destination: &Destination) -> String {
     match destination {
         Destination::Here(address) => {
             format!("Traces go to the daemon in this process (UDP {address}), which draws them here.")
@@ -98,11 +101,33 @@ fn whereabouts(destination: &Destination) -> String {
     }
 }
 
+/// Where the reports are to be seen.
+fn whereabouts_of_reports(destination: &Destination) -> String {
+    match destination {
+        Destination::Here(address) => {
+            format!(
+                "Reports go to a double of Rollbar's API in this process (http://{address}), which draws them here; \
+                 set\nROLLBAR_ACCESS_TOKEN to send them to Rollbar."
+            )
+        }
+        Destination::Taken(address) => {
+            format!(
+                "TCP {address} is taken: reports go to the program that listens there, and are not drawn here."
+            )
+        }
+        Destination::Configured(endpoint) => {
+            format!("Reports go to {endpoint}, as ROLLBAR_ACCESS_TOKEN or ROLLBAR_ENDPOINT says.")
+        }
+        Destination::Nowhere => "Nothing is reported: ROLLBAR_ENABLED says so.".to_owned(),
+    }
+}
+
 /// What to try first, and what its trace shows.
-const TRIES: [(&str, &str); 8] = [
+const TRIES: [(&str, &str); 9] = [
     ("/api/activities/notifications", "a captured function, and metadata"),
     ("/api/recommendations", "a trace across two services"),
-    ("/api/broken", "a fault, and why"),
+    ("/api/broken", "a fault, and why; reported to Rollbar"),
+    ("/rollbar/test", "a message to Rollbar"),
     ("/api/busy", "a throttled request"),
     ("/api/activities/@nobody", "a mistake of the caller"),
     ("/api/activities/@sam", "an argument as annotation"),
@@ -114,10 +139,11 @@ const TRIES: [(&str, &str); 8] = [
 fn invitation(app: &App) -> String {
     let base = format!("http://{}", app.backend());
     let mut text = format!(
-        "Cruddur listens on {base}; its recommendations service on http://{}.\n{}\n\n\
+        "Cruddur listens on {base}; its recommendations service on http://{}.\n{}\n{}\n\n\
          Try, in another terminal (Ctrl-C here ends):\n",
         app.recommendations(),
-        whereabouts(app.destination()),
+        whereabouts_of_traces(app.traces()),
+        whereabouts_of_reports(app.reports()),
     );
     for (path, shows) in TRIES {
         let curl = format!("curl -s '{base}{path}'");

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use rollbar_runtime::rollbar_report;
 use xray_runtime::xray_capture;
 
 use crate::activities::VIEWER;
@@ -17,6 +18,7 @@ pub(crate) async fn data_message_groups(
 }
 
 #[xray_capture("message-groups")]
+#[rollbar_report]
 async fn message_groups(database: &Database) -> Result<Vec<MessageGroup>, ApiError> {
     Ok(database.message_groups(VIEWER).await?)
 }
@@ -33,6 +35,7 @@ pub(crate) async fn data_messages(
 }
 
 #[xray_capture("messages", annotations(handle = handle))]
+#[rollbar_report]
 async fn messages(database: &Database, handle: &str) -> Result<Option<Vec<Message>>, ApiError> {
     Ok(database.messages(VIEWER, handle).await?)
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
+use rollbar_runtime::{Rollbar, RollbarLayer, rollbar_report};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use xray_runtime::{Recorder, XRayLayer, xray_capture};
@@ -14,9 +15,10 @@ use crate::database::{Database, Recommendation};
 use crate::error::ApiError;
 
 /// The service's routes.
-pub(crate) fn router(database: Database, recorder: &Recorder) -> Router {
+pub(crate) fn router(database: Database, recorder: &Recorder, rollbar: &Rollbar) -> Router {
     let traced = Router::new()
         .route("/recommendations", get(recommendations))
+        .layer(RollbarLayer::with_client(rollbar))
         .layer(XRayLayer::with_recorder(recorder))
         .with_state(database);
     let untraced = Router::new().route("/echo", get(echo)).route("/status/{code}", get(status));
@@ -36,6 +38,7 @@ async fn recommendations(
 }
 
 #[xray_capture("rank-users")]
+#[rollbar_report]
 async fn rank_users(database: &Database, handle: &str) -> Result<Vec<Recommendation>, ApiError> {
     Ok(database.recommendations(handle).await?)
 }

@@ -4,20 +4,24 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use rollbar_runtime::{DEFAULT_ENDPOINT, Endpoint, InvalidEndpoint};
 use xray_runtime::{DaemonAddress, InvalidDaemonAddress};
 
 /// The port where none is set: the original's front end expects it there.
 const PORT: u16 = 4567;
 
+/// Where a local daemon listens, by UDP for traces and by TCP for reports.
+const LOCAL: &str = "127.0.0.1:2000";
+
 /// What `--help` prints.
 pub const HELP: &str = "\
-The Cruddur back end in axum over SQLite, every request traced
+The Cruddur back end in axum over SQLite, every request traced and every failure reported
 
 Usage: cruddur [--demo | --load CLIENTS SECONDS]
 
   --demo                  also send itself a steady mix of requests, two a second, until Ctrl-C
   --load CLIENTS SECONDS  send itself as much as it can from CLIENTS (1 to 1000) connections for SECONDS
-                          (1 to 3600), print what was recorded, received and dropped, and end
+                          (1 to 3600), print what was recorded, reported, received and dropped, and end
   -h, --help              print this
 
 Environment:
@@ -27,6 +31,11 @@ Environment:
                            that match it, and `Cruddur` otherwise
   AWS_XRAY_DAEMON_ADDRESS  the X-Ray daemon to send to, such as 127.0.0.1:2000; where it is not set, a daemon runs
                            in this process and each trace is drawn in the terminal
+  ROLLBAR_ACCESS_TOKEN     the token of a Rollbar project, to which failures are reported then; where it is not set,
+                           a double of Rollbar's API runs in this process and each report is drawn in the terminal
+  ROLLBAR_ENDPOINT         where Rollbar's API is, such as http://127.0.0.1:2000; with it no token is needed
+  ROLLBAR_ENVIRONMENT, ROLLBAR_CODE_VERSION, ROLLBAR_ENABLED
+                           as in every program that uses rollbar-runtime
 ";
 
 /// What the app is asked to do.
@@ -100,6 +109,8 @@ pub struct Settings {
     pub dynamic_naming: Option<String>,
     /// Where the segments go.
     pub daemon: Daemon,
+    /// Where the reports go.
+    pub rollbar: Rollbar,
 }
 
 /// Where the two services listen.
@@ -120,6 +131,22 @@ pub enum Daemon {
     InProcess(String),
 }
 
+/// Where the reports go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollbar {
+    /// To the API at this endpoint, in any form of `ROLLBAR_ENDPOINT`.
+    At {
+        /// The endpoint.
+        endpoint: String,
+        /// Whether `ROLLBAR_ACCESS_TOKEN` has the token; else one is made up, which does for a double.
+        has_token: bool,
+    },
+    /// To a double of the API in this process that listens on this TCP address, or to what listens there already.
+    InProcess(String),
+    /// Nowhere.
+    Off,
+}
+
 /// Why the environment cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -129,16 +156,20 @@ pub enum SettingsError {
     /// `AWS_XRAY_DAEMON_ADDRESS` is no address.
     #[error("AWS_XRAY_DAEMON_ADDRESS is {0}")]
     DaemonAddress(#[from] InvalidDaemonAddress),
+    /// `ROLLBAR_ENDPOINT` is no address of an API.
+    #[error("ROLLBAR_ENDPOINT is wrong: {0}")]
+    Endpoint(#[from] InvalidEndpoint),
     /// A variable that is not UTF-8.
     #[error("{0} is not valid UTF-8")]
     NotUtf8(&'static str),
 }
 
 impl Settings {
-    /// Reads `PORT`, `AWS_XRAY_URL` and `AWS_XRAY_DAEMON_ADDRESS`; an empty variable counts as not set.
+    /// Reads `PORT`, `AWS_XRAY_URL`, `AWS_XRAY_DAEMON_ADDRESS`, `ROLLBAR_ACCESS_TOKEN` and `ROLLBAR_ENDPOINT`; an empty
+    /// variable counts as not set.
     ///
     /// # Errors
-    /// [`SettingsError`] where `PORT` is no usable port, the daemon's address is none, or a variable is not UTF-8.
+    /// [`SettingsError`] where `PORT` is no usable port, an address is none, or a variable is not UTF-8.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::from_lookup(std::env::var_os)
     }
@@ -165,7 +196,15 @@ impl Settings {
                     address.parse::<DaemonAddress>()?;
                     Daemon::At(address)
                 }
-                None => Daemon::InProcess("127.0.0.1:2000".to_owned()),
+                None => Daemon::InProcess(LOCAL.to_owned()),
+            },
+            rollbar: match (read("ROLLBAR_ENDPOINT")?, read("ROLLBAR_ACCESS_TOKEN")?.is_some()) {
+                (None, false) => Rollbar::InProcess(LOCAL.to_owned()),
+                (endpoint, has_token) => {
+                    let endpoint = endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
+                    Endpoint::parse(&endpoint)?;
+                    Rollbar::At { endpoint, has_token }
+                }
             },
         })
     }
@@ -218,12 +257,17 @@ mod tests {
             ports: Ports::From(NonZeroU16::new(4567).unwrap()),
             dynamic_naming: None,
             daemon: Daemon::InProcess("127.0.0.1:2000".into()),
+            rollbar: Rollbar::InProcess("127.0.0.1:2000".into()),
         };
         assert_eq!(settings(&[]), Ok(defaults.clone()));
-        assert_eq!(
-            settings(&[("PORT", ""), ("AWS_XRAY_URL", " "), ("AWS_XRAY_DAEMON_ADDRESS", "")]),
-            Ok(defaults)
-        );
+        let empty = [
+            ("PORT", ""),
+            ("AWS_XRAY_URL", " "),
+            ("AWS_XRAY_DAEMON_ADDRESS", ""),
+            ("ROLLBAR_ACCESS_TOKEN", " "),
+            ("ROLLBAR_ENDPOINT", ""),
+        ];
+        assert_eq!(settings(&empty), Ok(defaults));
     }
 
     #[test]
@@ -237,8 +281,29 @@ mod tests {
             ports: Ports::From(NonZeroU16::new(8000).unwrap()),
             dynamic_naming: Some("*.cruddur.com".into()),
             daemon: Daemon::At("xray-daemon:2000".into()),
+            rollbar: Rollbar::InProcess("127.0.0.1:2000".into()),
         };
         assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn reports_go_to_rollbar_with_a_token_and_to_an_endpoint_without_one() {
+        let rollbar = |variables: &[(&str, &str)]| settings(variables).map(|settings| settings.rollbar);
+        let at = |endpoint: &str, has_token| Ok(Rollbar::At { endpoint: endpoint.into(), has_token });
+        let token = ("ROLLBAR_ACCESS_TOKEN", "0123456789abcdef0123456789abcdef");
+        assert_eq!(rollbar(&[token]), at("https://api.rollbar.com/api/1/", true));
+        let endpoint = ("ROLLBAR_ENDPOINT", "http://rollbar.example");
+        assert_eq!(rollbar(&[token, endpoint]), at("http://rollbar.example", true));
+        assert_eq!(rollbar(&[endpoint]), at("http://rollbar.example", false));
+    }
+
+    #[test]
+    fn a_wrong_endpoint_is_refused() {
+        let error = settings(&[("ROLLBAR_ENDPOINT", "localhost:2000")]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("ROLLBAR_ENDPOINT is wrong: the endpoint `localhost:2000` does not"),
+            "{error}"
+        );
     }
 
     #[test]

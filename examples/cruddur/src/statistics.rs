@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-/// The counts of both recorders and of the daemon, when the app has stopped.
+/// The counts of both recorders, of the Rollbar client and of the daemon, when the app has stopped.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Statistics {
     /// Of the back end and of the recommendations service.
     pub recorders: [xray_runtime::Stats; 2],
+    /// Of the reports to Rollbar.
+    pub rollbar: rollbar_runtime::Stats,
     /// Of the daemon of this process, where there was one.
     pub daemon: Option<xray_daemon::Stats>,
 }
@@ -18,11 +20,12 @@ impl Statistics {
         self.recorders.iter().map(count).sum()
     }
 
-    /// Whether everything that was recorded was either sent or counted as dropped.
+    /// Whether everything that was recorded or reported was either sent or counted as dropped.
     #[must_use]
     pub fn all_accounted_for(&self) -> bool {
         self.total(|stats| stats.recorded)
             == self.total(|stats| stats.sent) + self.total(xray_runtime::Stats::dropped)
+            && self.rollbar.pending == 0
     }
 
     /// Documents that were sent and that the daemon of this process never saw: the system dropped them, for want of
@@ -33,7 +36,7 @@ impl Statistics {
     }
 }
 
-/// One line.
+/// Two lines.
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -44,12 +47,18 @@ impl fmt::Display for Statistics {
             self.total(|stats| stats.documents_sent),
             self.total(xray_runtime::Stats::dropped),
         )?;
-        match self.daemon {
-            Some(daemon) => {
-                write!(f, "; the daemon received {}, traces drawn: {}", daemon.received, daemon.traces_shown)
-            }
-            None => Ok(()),
+        if let Some(daemon) = self.daemon {
+            write!(f, "; the daemon received {}, traces drawn: {}", daemon.received, daemon.traces_shown)?;
         }
+        let rollbar = &self.rollbar;
+        write!(
+            f,
+            "\nReports: {} made, {} sent{}, {} dropped",
+            rollbar.reported,
+            rollbar.sent,
+            Unless(rollbar.coalesced, "; told by others, of the same kind"),
+            rollbar.dropped(),
+        )
     }
 }
 
@@ -84,7 +93,8 @@ impl fmt::Display for Details<'_> {
             total(|s| s.packets_sent)
         )?;
         let Some(daemon) = self.0.daemon else {
-            return write!(f, "received  unknown: the daemon is another process");
+            writeln!(f, "received  unknown: the daemon is another process")?;
+            return self.reports(f);
         };
         let lost = self.0.lost_on_the_way().unwrap_or_default();
         writeln!(
@@ -99,7 +109,35 @@ impl fmt::Display for Details<'_> {
             ("trace full", daemon.dropped.trace_full),
         ];
         writeln!(f, "  dropped {}", Causes(&dropped))?;
-        write!(f, "traces    {} finished", daemon.traces_shown)
+        writeln!(f, "traces    {} finished", daemon.traces_shown)?;
+        self.reports(f)
+    }
+}
+
+impl Details<'_> {
+    fn reports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = &self.0.rollbar;
+        writeln!(
+            f,
+            "reported  {} = {} sent + {} that one of these stands for + {} dropped{}",
+            stats.reported,
+            stats.sent,
+            stats.coalesced,
+            stats.dropped(),
+            Unless(stats.pending, "; not accounted for"),
+        )?;
+        let dropped = [
+            ("queue full", stats.dropped_queue_full),
+            ("refused", stats.dropped_refused),
+            ("unauthorized", stats.dropped_unauthorized),
+            ("unreachable", stats.dropped_unreachable),
+            ("too large", stats.dropped_too_large),
+            ("rate limited", stats.dropped_rate_limited),
+            ("after shutdown", stats.dropped_after_shutdown),
+            ("recursive", stats.dropped_recursive),
+            ("worker", stats.dropped_worker),
+        ];
+        write!(f, "  dropped {}", Causes(&dropped))
     }
 }
 

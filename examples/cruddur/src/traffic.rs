@@ -39,6 +39,7 @@ pub(crate) const MIX: &[Call] = &[
     get("/api/activities/@nobody", 404),
     get("/api/busy", 429),
     get("/api/health-check", 200),
+    get("/rollbar/test", 200),
     get("/api/broken", 500),
 ];
 

@@ -1,7 +1,9 @@
-//! `/api/broken` and `/api/busy`: a fault and a throttled call, to see how they look in a trace.
+//! `/api/broken`, `/api/busy` and `/rollbar/test`: a fault, a throttled call and a message, to see how they look in a trace
+//! and at Rollbar.
 
 use axum::Json;
 use axum::extract::State;
+use rollbar_runtime::{Level, report_message, rollbar_report};
 use xray_runtime::xray_capture;
 
 use crate::app::AppState;
@@ -14,6 +16,7 @@ pub(crate) async fn data_broken(State(state): State<AppState>) -> Result<Json<Ve
 }
 
 #[xray_capture("bookmarked-activities")]
+#[rollbar_report]
 async fn bookmarked_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
     Ok(database.bookmarks().await?)
 }
@@ -24,6 +27,13 @@ pub(crate) async fn data_busy() -> Result<(), ApiError> {
 }
 
 #[xray_capture("take-turn", error = "throttle")]
+#[rollbar_report(level = "warning")]
 fn take_turn() -> Result<(), ApiError> {
     Err(ApiError::Busy { retry_after_seconds: 1 })
+}
+
+/// Reports a message, as the original's route does.
+pub(crate) async fn rollbar_test() -> &'static str {
+    report_message("Hello World!", Level::Warning);
+    "Hello World!"
 }

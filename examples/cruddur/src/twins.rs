@@ -19,6 +19,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use rollbar_runtime::rollbar_report;
 use serde_json::{Value, json};
 use xray_runtime::xray_capture;
 
@@ -46,6 +47,7 @@ async fn status(Path(code): Path<u16>) -> Result<StatusCode, ApiError> {
     StatusCode::from_u16(code).map_err(|_| ApiError::Invalid("status_out_of_range"))
 }
 
+#[rollbar_report]
 async fn boom() -> Result<(), ApiError> {
     Err(ApiError::Boom)
 }
@@ -70,20 +72,24 @@ async fn caught() -> &'static str {
 }
 
 #[xray_capture("inner-fails")]
+#[rollbar_report]
 fn inner() -> Result<(), ApiError> {
     "missing".parse::<u32>().map(drop).map_err(ApiError::Value)
 }
 
 #[xray_capture("outer")]
+#[rollbar_report]
 fn outer() -> Result<(), ApiError> {
     inner()
 }
 
+#[rollbar_report]
 async fn downstream(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
     let answer = state.downstream.get("/echo?q=secret").await.map_err(ApiError::Recommendations)?;
     Ok(Json(answer.json().await.map_err(|error| ApiError::Recommendations(error.into()))?))
 }
 
+#[rollbar_report]
 async fn downstream_code(
     State(state): State<AppState>,
     Path(code): Path<u16>,

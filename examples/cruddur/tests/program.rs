@@ -9,10 +9,13 @@ use std::process::{Child, Command, Output, Stdio};
 fn cruddur(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cruddur"));
     for (name, _) in std::env::vars_os() {
-        if name == "PORT" || name.to_string_lossy().starts_with("AWS_XRAY_") {
+        let text = name.to_string_lossy();
+        if text == "PORT" || text.starts_with("AWS_XRAY_") || text.starts_with("ROLLBAR_") {
             command.env_remove(name);
         }
     }
+    // Nobody may have port 2000 of this machine in a test: what is reported goes to the discard port.
+    command.env("ROLLBAR_ENDPOINT", "http://127.0.0.1:9");
     command.args(arguments);
     command
 }
@@ -39,7 +42,18 @@ fn help_names_every_setting() {
     let output = cruddur(&["--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["--demo", "--load CLIENTS SECONDS", "PORT", "AWS_XRAY_URL", "AWS_XRAY_DAEMON_ADDRESS"] {
+    for word in [
+        "--demo",
+        "--load CLIENTS SECONDS",
+        "PORT",
+        "AWS_XRAY_URL",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "ROLLBAR_ACCESS_TOKEN",
+        "ROLLBAR_ENDPOINT",
+        "ROLLBAR_ENVIRONMENT",
+        "ROLLBAR_CODE_VERSION",
+        "ROLLBAR_ENABLED",
+    ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
 }
@@ -61,6 +75,29 @@ fn a_wrong_port_gets_one_line_and_exit_1() {
     let output = cruddur(&[]).env("PORT", "70000").output().unwrap();
     let expected = "cruddur: PORT is `70000`: it must be a number from 1 to 65534\n";
     assert_eq!(code_and_error(&output), (Some(1), expected.into()));
+}
+
+#[test]
+fn wrong_settings_of_rollbar_get_one_line_and_exit_1() {
+    for (name, value, told) in [
+        (
+            "ROLLBAR_ENDPOINT",
+            "localhost:2000",
+            "cruddur: ROLLBAR_ENDPOINT is wrong: the endpoint `localhost:2000` ",
+        ),
+        ("ROLLBAR_ENABLED", "maybe", "cruddur: cannot report: ROLLBAR_ENABLED=\"maybe\" means nothing: "),
+    ] {
+        let daemon = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let output = cruddur(&[])
+            .env("PORT", free_ports().to_string())
+            .env("AWS_XRAY_DAEMON_ADDRESS", daemon.local_addr().unwrap().to_string())
+            .env(name, value)
+            .output()
+            .unwrap();
+        let (code, error) = code_and_error(&output);
+        assert_eq!((code, error.lines().count()), (Some(1), 1), "{error}");
+        assert!(error.starts_with(told), "{error}");
+    }
 }
 
 #[test]
@@ -104,6 +141,30 @@ fn load_tells_what_became_of_everything() {
     assert_eq!(count(recorded), count(sent) + count(dropped));
     assert!(line("  dropped").contains("queue full 0"), "{said}");
     assert!(line("received").contains("another process"), "{said}");
+    let words: Vec<&str> = line("reported").split_whitespace().collect();
+    let [
+        "reported",
+        reported,
+        "=",
+        "0",
+        "sent",
+        "+",
+        "0",
+        "that",
+        "one",
+        "of",
+        "these",
+        "stands",
+        "for",
+        "+",
+        lost,
+        "dropped",
+    ] = words[..]
+    else {
+        panic!("{said}")
+    };
+    assert!(count(reported) > 0);
+    assert_eq!(reported, lost, "nobody listens at the discard port");
 }
 
 struct Running(Child);
@@ -131,6 +192,7 @@ fn it_says_what_to_try_and_ends_on_a_signal() {
     while !said.contains("/api/busy") {
         assert_ne!(output.read_line(&mut said).unwrap(), 0, "it ended after {said}");
     }
+    assert!(said.contains("Reports go to http://127.0.0.1:9, as ROLLBAR_"), "{said}");
     assert!(
         said.contains(&format!("curl -s 'http://127.0.0.1:{port}/api/activities/notifications'")),
         "{said}"
@@ -139,7 +201,10 @@ fn it_says_what_to_try_and_ends_on_a_signal() {
     assert!(interrupt.success());
     output.read_to_string(&mut said).unwrap();
     assert!(
-        said.ends_with("Segments and subsegments: 0 recorded, 0 sent (documents: 0), 0 dropped\n"),
+        said.ends_with(
+            "Segments and subsegments: 0 recorded, 0 sent (documents: 0), 0 dropped\n\
+             Reports: 0 made, 0 sent, 0 dropped\n"
+        ),
         "{said}"
     );
     assert!(running.0.wait().unwrap().success(), "{said}");

@@ -1,7 +1,7 @@
 //! Every route of the app over real HTTP: statuses and bodies.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use cruddur::settings::{Daemon, Ports, Settings};
+use cruddur::settings::{Daemon, Ports, Rollbar, Settings};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ impl Cruddur {
             ports: Ports::Free,
             dynamic_naming: None,
             daemon: Daemon::InProcess("127.0.0.1:0".into()),
+            rollbar: Rollbar::Off,
         };
         Self { app: cruddur::start(settings, |daemon| daemon).await.unwrap(), client: Client::new() }
     }
@@ -179,6 +180,9 @@ async fn trouble_looks_like_trouble() {
         (busy.status(), &busy.headers()["retry-after"]),
         (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
     );
+
+    let (status, body) = cruddur.get("/rollbar/test").await;
+    assert_eq!((status, body), (StatusCode::OK, json!("Hello World!")));
 
     let (status, body) = cruddur.get("/api/health-check").await;
     assert_eq!((status, body), (StatusCode::OK, json!({ "success": true })));

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use cruddur::load;
-use cruddur::settings::{Daemon, Load, Ports, Settings};
+use cruddur::settings::{Daemon, Load, Ports, Rollbar, Settings};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn settings(daemon: Daemon) -> Settings {
     // X-Ray's own variables win over the settings, and a test cannot unset them.
     let set = std::env::vars_os().find(|(name, _)| name.to_string_lossy().starts_with("AWS_XRAY_"));
     assert_eq!(set, None, "unset this variable to run the tests");
-    Settings { ports: Ports::Free, dynamic_naming: None, daemon }
+    Settings { ports: Ports::Free, dynamic_naming: None, daemon, rollbar: Rollbar::Off }
 }
 
 /// The app, and a socket in the place of the daemon.
@@ -124,7 +124,8 @@ fn drawn(pages: &Receiver<String>, words: &[&str]) -> String {
 async fn the_daemon_of_the_process_draws_the_trace() {
     let (sender, pages) = channel();
     let settings = settings(Daemon::InProcess("127.0.0.1:0".into()));
-    let app = cruddur::start(settings, |daemon| daemon.print_waterfalls(Pages(sender))).await.unwrap();
+    let app =
+        cruddur::start(settings, |daemon| daemon.print_waterfalls(Pages(sender.clone()))).await.unwrap();
     let url = format!("http://{}/api/activities/notifications", app.backend());
     assert!(Client::new().get(url).send().await.unwrap().status().is_success());
 
@@ -253,7 +254,8 @@ async fn the_callers_trace_goes_on_and_its_decision_holds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_under_load_that_is_not_counted() {
-    let settings = settings(Daemon::InProcess("127.0.0.1:0".into()));
+    let mut settings = settings(Daemon::InProcess("127.0.0.1:0".into()));
+    settings.rollbar = Rollbar::InProcess("127.0.0.1:0".into());
     let app = cruddur::start(settings, |daemon| daemon).await.unwrap();
     let load = Load { clients: 8, duration: Duration::from_secs(1) };
     let tally = load::run(app.backend(), load).await.unwrap();
@@ -266,6 +268,10 @@ async fn nothing_is_lost_under_load_that_is_not_counted() {
     assert!(statistics.total(|stats| stats.segments) >= tally.requests(), "{statistics}");
     let daemon = statistics.daemon.unwrap();
     assert_eq!(daemon.rejected.total(), 0);
+    let reports = statistics.rollbar;
+    assert!(reports.reported > 0, "{statistics}");
+    assert_eq!(reports.reported, reports.sent + reports.coalesced + reports.dropped(), "{statistics}");
+    assert_eq!(daemon.rollbar.occurrences, reports.sent, "{statistics}");
     let sent = statistics.total(|stats| stats.documents_sent);
     assert_eq!(daemon.received + statistics.lost_on_the_way().unwrap(), sent);
     assert_eq!(daemon.received, daemon.documents + daemon.dropped.queue_full);

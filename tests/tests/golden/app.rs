@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use cruddur::settings::{Daemon, Ports, Settings};
+use cruddur::settings::{Daemon, Ports, Rollbar, Settings};
 use tokio::runtime::Runtime;
 
 use crate::twin::{Exchange, Packet, Request, arrived, header};
@@ -30,6 +30,7 @@ pub(crate) fn answer(runtime: &Runtime, request: &Request) -> Exchange {
         ports: Ports::Free,
         dynamic_naming: Some("*127.0.0.1*".to_owned()),
         daemon: Daemon::At(daemon.local_addr().unwrap().to_string()),
+        rollbar: Rollbar::Off,
     };
     let app = runtime.block_on(cruddur::start(settings, |daemon| daemon)).unwrap();
     let downstream = app.recommendations().to_string();

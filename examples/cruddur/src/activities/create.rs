@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use chrono::{TimeDelta, Utc};
+use rollbar_runtime::rollbar_report;
 use serde::Deserialize;
 use xray_runtime::xray_capture;
 
@@ -65,6 +66,7 @@ pub(crate) async fn data_activities(
 }
 
 #[xray_capture("create-activity")]
+#[rollbar_report]
 async fn create_activity(database: &Database, message: &str, ttl: TimeToLive) -> Result<Activity, ApiError> {
     let now = Utc::now();
     let new = NewActivity {

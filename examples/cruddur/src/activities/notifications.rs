@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{SecondsFormat, Utc};
+use rollbar_runtime::rollbar_report;
 use serde_json::json;
 use xray_runtime::xray_capture;
 
@@ -19,6 +20,7 @@ pub(crate) async fn data_notifications(
 }
 
 #[xray_capture("notifications-activities")]
+#[rollbar_report]
 async fn notifications_activities(database: &Database) -> Result<Vec<Activity>, ApiError> {
     let now = Utc::now();
     let results = database.notifications(VIEWER).await?;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use rollbar_runtime::rollbar_report;
 use xray_runtime::xray_capture;
 
 use crate::activities::VIEWER;
@@ -18,6 +19,7 @@ pub(crate) async fn data_recommendations(
 }
 
 #[xray_capture("recommended-users")]
+#[rollbar_report]
 async fn recommended_users(downstream: &Downstream) -> Result<Vec<Recommendation>, ApiError> {
     downstream.recommendations(VIEWER).await.map_err(ApiError::Recommendations)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use chrono::Utc;
+use rollbar_runtime::rollbar_report;
 use serde::Deserialize;
 use xray_runtime::xray_capture;
 
@@ -33,6 +34,7 @@ pub(crate) async fn data_activities_reply(
 }
 
 #[xray_capture("create-reply")]
+#[rollbar_report]
 async fn create_reply(database: &Database, uuid: &str, message: &str) -> Result<Option<Activity>, ApiError> {
     let new = NewActivity {
         handle: VIEWER,

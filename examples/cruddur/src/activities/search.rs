@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
+use rollbar_runtime::rollbar_report;
 use serde::Deserialize;
 use xray_runtime::xray_capture;
 
@@ -29,6 +30,7 @@ pub(crate) async fn data_search(
 }
 
 #[xray_capture("search-activities", metadata(term = term))]
+#[rollbar_report]
 async fn search_activities(database: &Database, term: &str) -> Result<Vec<Activity>, ApiError> {
     Ok(database.search(term).await?)
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use rollbar_runtime::rollbar_report;
 use xray_runtime::xray_capture;
 
 use crate::app::AppState;
@@ -20,6 +21,7 @@ pub(crate) async fn data_show_activity(
 }
 
 #[xray_capture("show-activity")]
+#[rollbar_report]
 async fn show_activity(database: &Database, uuid: &str) -> Result<Option<Activity>, ApiError> {
     Ok(database.activity(uuid).await?)
 }

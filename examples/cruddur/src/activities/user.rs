@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use rollbar_runtime::rollbar_report;
 use xray_runtime::xray_capture;
 
 use crate::app::AppState;
@@ -20,6 +21,7 @@ pub(crate) async fn data_handle(
 }
 
 #[xray_capture("user-activities", annotations(handle = handle))]
+#[rollbar_report]
 async fn user_activities(database: &Database, handle: &str) -> Result<Option<Vec<Activity>>, ApiError> {
     Ok(database.posts_of(handle).await?)
 }
