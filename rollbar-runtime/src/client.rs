@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::builder::RollbarBuilder;
 use crate::current;
+use crate::identity::Identities;
 use crate::memory::{Captured, Memory};
 use crate::occurrence::{Occurrence, What};
 use crate::rate::Rate;
@@ -25,6 +28,7 @@ pub struct Rollbar(Arc<Client>);
 struct Client {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
+    identities: Identities,
     root: Scope,
     rate: Option<Mutex<Rate>>,
     closed: AtomicBool,
@@ -115,7 +119,16 @@ impl Rollbar {
     fn of(settings: Arc<Settings>, counters: Arc<Counters>, sink: Sink) -> Self {
         let rate = Rate::per_minute(settings.items_per_minute).map(Mutex::new);
         let root = Scope::detached();
-        Self(Arc::new(Client { settings, counters, root, rate, closed: AtomicBool::new(false), sink }))
+        let identities = Identities::new();
+        Self(Arc::new(Client {
+            settings,
+            counters,
+            identities,
+            root,
+            rate,
+            closed: AtomicBool::new(false),
+            sink,
+        }))
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -198,6 +211,24 @@ impl Rollbar {
         }
     }
 
+    /// This client, or in a child of `fork` the child's own: the worker's thread is the parent's.
+    pub(crate) fn of_this_process(self) -> Self {
+        let Sink::Worker { pid, child, sending, .. } = &self.0.sink else { return self };
+        if *pid == std::process::id() {
+            return self;
+        }
+        let settings = || (*self.0.settings).clone();
+        let own = child.get_or_init(|| {
+            Self::with_worker(settings(), sending.clone()).unwrap_or_else(|_| Self::off(settings()))
+        });
+        // A child of the child.
+        own.clone().of_this_process()
+    }
+
+    pub(crate) fn next_uuid(&self) -> Uuid {
+        self.0.identities.next()
+    }
+
     pub(crate) fn filter(&self) {
         count(&self.0.counters.filtered);
     }
@@ -210,16 +241,6 @@ impl Rollbar {
     /// Takes an occurrence in; false where it is lost at once.
     pub(crate) fn take_in(&self, occurrence: Box<Occurrence>) -> bool {
         let client = &*self.0;
-        if let Sink::Worker { pid, child, sending, .. } = &client.sink
-            && *pid != std::process::id()
-        {
-            // A child of `fork`: the worker's thread is the parent's. The child gets a client of its own.
-            let own = child.get_or_init(|| {
-                Self::with_worker((*client.settings).clone(), sending.clone())
-                    .unwrap_or_else(|_| Self::off((*client.settings).clone()))
-            });
-            return own.take_in(occurrence);
-        }
         count(&client.counters.reported);
         if client.closed.load(Ordering::Relaxed) {
             client.counters.lose(Loss::AfterShutdown, 1, 0);
