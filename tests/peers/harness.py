@@ -51,7 +51,7 @@ class Program:
 
     def __init__(self, *command, **environment):
         # Neither the caller's settings nor a proxy may stand between the parts.
-        foreign = re.compile("aws_.*|_x_amzn_.*|.*_proxy", re.IGNORECASE)
+        foreign = re.compile("aws_.*|_x_amzn_.*|rollbar_.*|.*_proxy", re.IGNORECASE)
         inherited = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
         self.name = next(Path(word).name for word in command if not word.endswith("python"))
         self.process = subprocess.Popen(
@@ -129,15 +129,30 @@ class Check:
         return program
 
     def tail(self, daemon, *options, udp="127.0.0.1:0"):
-        """A daemon that prints each trace; and the address where it listens."""
+        """A daemon that prints each trace and each item; and the addresses where it listens, by UDP and by TCP."""
         program = self.run(daemon, "tail", *options, "-b", udp)
-        return program, program.line(r"listening on UDP (\S+);", program.err)[1]
+        return program, *program.line(r"listening on UDP (\S+); TCP (\S+); Ctrl-C ends it", program.err).groups()
 
     def flask(self, daemon_address, **environment):
         """The Python app; and its port."""
         app = HERE / "python" / "cruddur.py"
         program = self.run(python(), app, AWS_XRAY_DAEMON_ADDRESS=daemon_address, **environment)
         return program, int(program.line(r"listening on http://127.0.0.1:(\d+)", program.out)[1])
+
+    def cruddur(self, udp, tcp):
+        """The Rust app, which sends its traces and reports there; and its port. It takes the next one too: where another
+        program was faster, it is tried again."""
+        program = cargo("cruddur")
+        for attempt in range(5):
+            port = two_free_ports()
+            sends = {"AWS_XRAY_DAEMON_ADDRESS": udp, "ROLLBAR_ENDPOINT": f"http://{tcp}"}
+            app = self.run(program, PORT=str(port), **sends)
+            try:
+                app.line("Cruddur listens on", app.out)
+                return app, port
+            except Missing:
+                if attempt == 4 or not any("is taken" in line for line in app.err):
+                    raise
 
     def fail(self, what, expected, got):
         self.failed += 1
@@ -194,7 +209,8 @@ def json_line(tail, trace):
     """What `tail --format json` says of the trace, once it does."""
 
     def of_trace():
-        return next((line for line in map(json.loads, tail.out) if line["trace_id"] == trace), None)
+        lines = (line for line in map(json.loads, tail.out) if "spans" in line)  # no items
+        return next((line for line in lines if line["trace_id"] == trace), None)
 
     return tail.wait(f"a line for {trace}", of_trace)
 

@@ -67,7 +67,7 @@ def drawing(check, daemon, ends_with):
 
 with Check() as check:
     program = cargo("xray-daemon")
-    lines, udp = check.tail(program, "--format", "json")
+    lines, udp, tcp = check.tail(program, "--format", "json")
     far, far_port = check.flask(udp, SERVICE="downstream")
     home = f"http://127.0.0.1:{far_port}/api/activities/home"
     app, port = check.flask(udp, SERVICE="Cruddur", DOWNSTREAM=home)
@@ -95,7 +95,8 @@ with Check() as check:
     check.equal("`tail` ends well", lines.stop(), 0)
     last = lines.err[-1]
     check.holds("what was lost", last, "1 invalid document", re.search(r"received; 1 with an invalid document$", last))
-    check.equal("what else `tail` tells", lines.err[:-2], [f"xray-daemon: listening on UDP {udp}; Ctrl-C ends it"])
+    listening = f"xray-daemon: listening on UDP {udp}; TCP {tcp}; Ctrl-C ends it"
+    check.equal("what else `tail` tells", lines.err[:-2], [listening])
     ended = datetime.now(timezone.utc)
     by_trace = {line["trace_id"]: line for line in map(json.loads, lines.out)}
     check.equal("one line for each sampled request", len(lines.out), len(CASES))
@@ -110,7 +111,7 @@ with Check() as check:
             check.holds(f"{what}: its length", took, f"more than 0, at most {most} ms", 0 < took <= most)
 
     # Where the first one listened: the app has not noticed.
-    drawings, _ = check.tail(program, "--waterfall", udp=udp)
+    drawings, *_ = check.tail(program, "--waterfall", udp=udp)
     ask(port, "/api/activities/notifications")
     rows, details = drawing(check, drawings, "metadata")
     expected = [("Cruddur", "200"), ("└ notifications-activities", ""), ("  └ mock_data", "")]

@@ -1,7 +1,7 @@
 """One trace from the Python app into the Rust app: who is whose parent, and what is not sampled."""
 import re
 
-from harness import Check, Missing, Tap, ask, cargo, json_line, two_free_ports
+from harness import Check, Tap, ask, cargo, json_line
 
 UNSAMPLED = {"X_Amzn_Trace_Id": "Root=1-5760e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"}
 SERVICES = ["flask", "Cruddur", "recommendations"]
@@ -15,23 +15,10 @@ def calls(entity):
         yield from calls(child)
 
 
-def rust_app(check, program, daemon_address):
-    """The Rust app; and its port. It takes the next one too: where another program was faster, it is tried again."""
-    for attempt in range(5):
-        port = two_free_ports()
-        app = check.run(program, PORT=str(port), AWS_XRAY_DAEMON_ADDRESS=daemon_address)
-        try:
-            app.line("Cruddur listens on", app.out)
-            return app, port
-        except Missing:
-            if attempt == 4 or not any("is taken" in line for line in app.err):
-                raise
-
-
 with Check() as check:
-    lines, udp = check.tail(cargo("xray-daemon"), "--format", "json")
+    lines, udp, tcp = check.tail(cargo("xray-daemon"), "--format", "json")
     tap = Tap(udp)
-    rust, rust_port = rust_app(check, cargo("cruddur"), tap.address)
+    rust, rust_port = check.cruddur(tap.address, tcp)
     recommendations = f"http://127.0.0.1:{rust_port}/api/recommendations"
     python, port = check.flask(tap.address, SERVICE="flask", DOWNSTREAM=recommendations)
 
@@ -62,4 +49,5 @@ with Check() as check:
     check.equal("documents in all", len(tap.documents()), 6)
     check.equal("`tail` ends well", lines.stop(), 0)
     check.equal("a line for each sampled request", len(lines.out), 2)
-    check.equal("`tail` rejected and lost nothing", lines.err, [f"xray-daemon: listening on UDP {udp}; Ctrl-C ends it"])
+    listening = f"xray-daemon: listening on UDP {udp}; TCP {tcp}; Ctrl-C ends it"
+    check.equal("`tail` rejected and lost nothing", lines.err, [listening])
