@@ -31,7 +31,9 @@ def python():
         print("making target/peers/venv", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
         install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted]
-        subprocess.run(install, check=True)
+        # From the folders of wheels that pip's own settings name, if they have all; no index is asked then.
+        if subprocess.run([*install, "--no-index"], stderr=subprocess.DEVNULL).returncode != 0:
+            subprocess.run(install, check=True)
         # Last: an environment that is half made is made anew.
         shutil.copyfile(wanted, complete)
     return interpreter
@@ -46,17 +48,30 @@ def cargo(package):
     return next(message["executable"] for message in messages if message.get("executable"))
 
 
+def environment_with(more):
+    """The caller's variables, and more. Neither the caller's settings nor a proxy may stand between the parts."""
+    foreign = re.compile("aws_.*|_x_amzn_.*|rollbar_.*|.*_proxy", re.IGNORECASE)
+    inherited = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
+    return {**inherited, **more}
+
+
+def run_through(*command, text=""):
+    """Runs a program to its end with this on its standard input; returns exit code, standard output and error."""
+    command = list(map(str, command))
+    done = subprocess.run(
+        command, input=text, capture_output=True, encoding="utf-8", env=environment_with({}), timeout=PATIENCE
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 class Program:
     """A running program. Its lines are kept as they come: `out` and `err`."""
 
     def __init__(self, *command, **environment):
-        # Neither the caller's settings nor a proxy may stand between the parts.
-        foreign = re.compile("aws_.*|_x_amzn_.*|rollbar_.*|.*_proxy", re.IGNORECASE)
-        inherited = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
         self.name = next(Path(word).name for word in command if not word.endswith("python"))
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-            errors="replace", env={**inherited, **environment},
+            errors="replace", env=environment_with(environment),
         )
         self.changed = threading.Condition()
         self.out, self.err = [], []
@@ -134,9 +149,12 @@ class Check:
         return program, *program.line(r"listening on UDP (\S+); TCP (\S+); Ctrl-C ends it", program.err).groups()
 
     def flask(self, daemon_address, **environment):
-        """The Python app; and its port."""
-        app = HERE / "python" / "cruddur.py"
-        program = self.run(python(), app, AWS_XRAY_DAEMON_ADDRESS=daemon_address, **environment)
+        """The Python app that is traced; and its port."""
+        return self.python_app("cruddur.py", AWS_XRAY_DAEMON_ADDRESS=daemon_address, **environment)
+
+    def python_app(self, name, **environment):
+        """A Python app; and its port."""
+        program = self.run(python(), HERE / "python" / name, **environment)
         return program, int(program.line(r"listening on http://127.0.0.1:(\d+)", program.out)[1])
 
     def cruddur(self, udp, tcp):
@@ -215,11 +233,12 @@ def json_line(tail, trace):
     return tail.wait(f"a line for {trace}", of_trace)
 
 
-def ask(port, path, method="GET", **headers):
+def ask(port, path, method="GET", body=None, **headers):
     """Status, headers and body of the answer; header names are written with `_` for `-`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     finally:
