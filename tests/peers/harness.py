@@ -157,14 +157,14 @@ class Check:
         program = self.run(python(), HERE / "python" / name, **environment)
         return program, int(program.line(r"listening on http://127.0.0.1:(\d+)", program.out)[1])
 
-    def cruddur(self, udp, tcp):
+    def cruddur(self, udp, tcp, **environment):
         """The Rust app, which sends its traces and reports there; and its port. It takes the next one too: where another
         program was faster, it is tried again."""
         program = cargo("cruddur")
         for attempt in range(5):
             port = two_free_ports()
             sends = {"AWS_XRAY_DAEMON_ADDRESS": udp, "ROLLBAR_ENDPOINT": f"http://{tcp}"}
-            app = self.run(program, PORT=str(port), **sends)
+            app = self.run(program, PORT=str(port), **sends, **environment)
             try:
                 app.line("Cruddur listens on", app.out)
                 return app, port

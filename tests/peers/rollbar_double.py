@@ -1,4 +1,4 @@
-"""A daemon as Rollbar's API: what `tail --format json` prints of each item, what is stored of it, the faults that it plays."""
+"""A daemon as Rollbar's API: what `tail --format json` prints of each item, what is stored of it, its faults."""
 import json
 from urllib.parse import urlencode
 

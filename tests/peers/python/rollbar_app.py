@@ -1,7 +1,7 @@
 """A Flask app that reports to Rollbar with pyrollbar, set up as the original Cruddur back end does it.
 
-Environment: ROLLBAR_ACCESS_TOKEN; ROLLBAR_ENDPOINT, the URL of the API. Listens on a free port and prints it. A route that
-reports answers once pyrollbar is done with it, except where Flask's signal does the reporting.
+Environment: ROLLBAR_ACCESS_TOKEN; ROLLBAR_ENDPOINT, the URL of the API. Listens on a free port and prints it. The routes
+that answer JSON do so once pyrollbar is done, and have with it what pyrollbar logged.
 """
 import logging
 import os
@@ -127,7 +127,7 @@ def caught():
 
 @app.route("/pages")
 def pages():
-    """The items, as pyrollbar reads pages of the API; and what its search says, of which Rollbar's API has nothing now."""
+    """The items, as pyrollbar reads pages of the API; and what its search says."""
     first = rollbar.PagedResult(None, "items/", 0, {}, {}).next_page()
     second = first.next_page()
     try:
