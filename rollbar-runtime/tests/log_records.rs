@@ -131,6 +131,7 @@ fn our_own_records_and_odd_values_do_no_harm() {
     assert_eq!(custom["nan"], "NaN");
     assert_eq!(custom["long"].as_str().unwrap().chars().count(), 1024);
     assert!(custom["panics"].is_string(), "{custom}");
-    assert_eq!(lines.last().unwrap(), "read");
-    assert!(lines.contains(&"own".to_owned()));
+    for line in ["own", "read"] {
+        assert!(lines.iter().any(|known| known == line), "{lines:?}");
+    }
 }
