@@ -181,8 +181,14 @@ def the_log(check, app, double):
     check.equal("all of it", told, ("ZeroDivisionError", "division by zero", "division failed for cart 7"))
 
 
-def the_rules(check, app, double):
+def the_rules(check, app, double, daemon):
     """What is refused and what is accepted, strictly."""
+    payload = {"data": double.data(double.line(message="could not load user 77")["uuid"])}
+    told = run_through(daemon, "rollbar", "validate", "-", text=json.dumps(payload))
+    check.equal("`rollbar validate` of a chain", told, (0, "valid\n", ""))
+    payload["data"]["level"] = "warn"
+    code, out, _ = run_through(daemon, "rollbar", "validate", "-", text=json.dumps(payload))
+    check.holds("the same at level warn", (code, out), f"1 and {REFUSED[0][1]}", code == 1 and REFUSED[0][1][:-1] in out)
     for level in LEVELS:
         uuid, told = app.report(f"at level {level}", level=level)
         check.equal(f"level {level}", (double.line(uuid=uuid)["level"], told), (level, ""))
@@ -285,8 +291,8 @@ def the_command_lines(check, double, daemon):
     check.equal("pyrollbar: arguments", (code, told), (0, ("error", {"cli_version": "0.1"})))
 
 
-def the_deploys(check, double):
-    """Deploys as the documentation's curl sends them, and as JSON; one that takes its time."""
+def the_deploys(check, double, daemon):
+    """Deploys as the documentation's curl sends them, and as JSON; one that takes its time; and one by our command line."""
     form = {"access_token": TOKEN, "environment": "production", "revision": "0a1b2c3", "local_username": "ana"}
     sent = [
         double.call("deploy/", "POST", form=form),
@@ -301,6 +307,10 @@ def the_deploys(check, double):
     double.line(event="deploy", deploy=2, status="failed", comment="no disk")
     lines = [(line["deploy"], line["status"]) for line in double.lines(event="deploy")]
     check.equal("their lines", lines, [(1, "succeeded"), (2, "started"), (2, "failed")])
+    command = ("rollbar", "deploy", "-t", TOKEN, "-u", double.url, "-e", "production", "-r", "4d5e6f7", "--user", "ana")
+    check.equal("ours prints its id", run_through(daemon, *command), (0, "3\n", ""))
+    told = double.line(event="deploy", deploy=3)
+    check.equal("its line", (told["revision"], told["status"], told["user"]), ("4d5e6f7", "succeeded", "ana"))
 
 
 with Check() as check:
@@ -313,12 +323,12 @@ with Check() as check:
     the_message(check, app, double)
     the_exceptions(check, app, double)
     the_log(check, app, double)
-    the_rules(check, app, double)
+    the_rules(check, app, double, daemon)
     the_size_and_the_uuid(check, app, double)
     the_faults(check, app, double)
     the_reading(check, app, double)
     the_command_lines(check, double, daemon)
-    the_deploys(check, double)
+    the_deploys(check, double, daemon)
 
     counts = double.counts()
     check.equal("`tail` ends well", tail.stop(), 0)

@@ -42,6 +42,12 @@ FAILING = [
     ("/api/broken", 500, BROKEN, "async fn bookmarked_activities("),
     ("/api/busy", 429, BUSY, "fn take_turn("),
 ]
+# What pyrollbar gives an item up for; ours is sent again, under the same uuid. The first is the next report's, the others
+# all meet the one after it.
+RATE_LIMIT = {"status": 429, "headers": {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Remaining-Seconds": "1"}}
+INJECTED = "xray-daemon: answered 429 to a call of Rollbar's API: over rate limit: too many requests for this access token"
+FAULTS = [{"status": 503, "html": "<html>busy</html>"}, {"status": 504, "accept": True}, {"reset_mid_body": True}]
+
 # Those that work, and the mistake of a caller, which is none of the program's.
 SILENT = [("/api/activities/home", 200), ("/api/activities/@nobody", 404)]
 
@@ -91,7 +97,7 @@ def entities(documents):
 
 
 with Check() as check:
-    tail, udp, tcp = check.tail(cargo("xray-daemon"), "--format", "json", "--rollbar", "strict")
+    tail, udp, tcp = check.tail(cargo("xray-daemon"), "--format", "json", "--rollbar", "strict", "--faults")
     double, tap = RollbarDouble(tail, tcp), Tap(udp)
     settings = {"ROLLBAR_ACCESS_TOKEN": TOKEN, "ROLLBAR_ENDPOINT": double.url}
     python, python_port = check.python_app("rollbar_app.py", **settings)
@@ -125,13 +131,22 @@ with Check() as check:
         told = entity.get("annotations", {}).get("rollbar_uuid")
         check.equal(f"{path}: the item that its segment names", told, item["uuid"])
 
+    for reports, faults in enumerate([[RATE_LIMIT], FAULTS], 3):
+        double.inject(*faults)
+        ask(port, "/rollbar/test")
+        tail.wait(f"an item in spite of {faults}", lambda: len(double.lines(message="Hello World!")) == reports)
     check.equal("a route fails again", ask(port, "/api/broken")[0], 500)
+    # It waits behind the report that is being sent again.
+    tail.wait("the second of /api/broken", lambda: len(double.lines(context="GET /api/broken")) == 2)
     check.equal("the apps end well", (python.stop(), rust.stop()), (0, 0))
-    check.equal("what was reported", rust.line(r"Reports: (.*)", rust.out)[1], "4 made, 4 sent, 0 dropped")
+    check.equal("what was reported", rust.line(r"Reports: (.*)", rust.out)[1], "6 made, 6 sent, 0 dropped")
+    told = double.counts()
+    check.equal("faults that were met", told["faults"], 1 + len(FAULTS))
+    check.equal("what came again after its answer was lost", told["duplicates"], 2)
     broken = double.item(shown[1][2]["item"])
     told = (broken["total_occurrences"], broken["level"], broken["framework"])
     check.equal("it is the same item", told, (2, "error", "axum"))
-    check.equal("items in all", sum("item" in line for line in double.lines()), 5)
+    check.equal("items in all", sum("item" in line for line in double.lines()), 7)
     check.equal("`tail` ends well", tail.stop(), 0)
     listening = f"xray-daemon: listening on UDP {udp}; TCP {tcp}; Ctrl-C ends it"
-    check.equal("nothing is refused or lost", tail.err, [listening])
+    check.equal("nothing is lost, or refused but by the faults", tail.err, [listening, INJECTED])
