@@ -1,5 +1,7 @@
-//! The project's pages say what the code says. Their blocks of Rust are compiled as doc tests of `xray-runtime`.
+//! The project's pages say what the code says. Their blocks of Rust are compiled as doc tests: the README's of this package,
+//! those of the runtimes' pages of these.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -67,13 +69,115 @@ fn the_expansions_of_the_readme_are_true() {
 fn the_tables_of_the_readme_are_those_of_the_crates() {
     let readme = read("README.md");
     for (heading, path, same) in [
-        ("## Settings", "xray-runtime/src/lib.rs", "# Settings"),
-        ("### Its arguments", "xray-macros/src/lib.rs", "# Arguments"),
+        ("## Settings of X-Ray", "xray-runtime/src/lib.rs", "# Settings"),
+        ("## Settings of Rollbar", "rollbar-runtime/src/lib.rs", "# Settings"),
+        ("### Arguments of `#[xray_capture]`", "xray-macros/src/lib.rs", "# Arguments of `#[xray_capture]`"),
+        (
+            "### Arguments of `#[rollbar_report]`",
+            "xray-macros/src/lib.rs",
+            "# Arguments of `#[rollbar_report]`",
+        ),
     ] {
         let docs = crate_docs(path);
         let (shown, meant) = (table(&readme, heading), table(&docs, same));
         assert!(meant.len() > 2, "{path} has no table below {same:?}");
         assert_eq!(shown, meant, "{heading} of the README, and {path}");
+    }
+}
+
+/// What stands between backticks in one column of a table, but for its head.
+fn column(rows: &[&str], column: usize) -> BTreeSet<String> {
+    let cells = rows.iter().skip(2).map(|row| row.split('|').nth(column + 1).unwrap_or_default());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// The words of a source that follow `before` and end before one of `after`.
+fn words(source: &str, before: &str, after: &[char]) -> BTreeSet<String> {
+    let found = source.split(before).skip(1).filter_map(|rest| rest.split(after).next());
+    found.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_settings_are_those_of_the_builder() {
+    let docs = crate_docs("rollbar-runtime/src/lib.rs");
+    let settings = table(&docs, "# Settings");
+    let source = read("rollbar-runtime/src/builder.rs");
+    let (_, methods) = source.split_once("impl RollbarBuilder {").unwrap();
+    let mut methods = words(methods, "\n    pub fn ", &['(', '<']);
+    for method in ["build", "install", "in_memory"] {
+        assert!(methods.remove(method), "{method}");
+    }
+    assert_eq!(column(&settings, 2), methods);
+    let read = words(&source, "variable(\"", &['"']);
+    let told: BTreeSet<String> =
+        column(&settings, 1).into_iter().filter(|name| name.starts_with("ROLLBAR_")).collect();
+    assert_eq!(told, read);
+}
+
+#[test]
+fn the_features_are_those_of_the_manifest() {
+    for name in ["xray-runtime", "rollbar-runtime"] {
+        let manifest = read(&format!("{name}/Cargo.toml"));
+        let features = manifest.split("\n[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+        let mut features: BTreeSet<String> = features
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()))
+            .collect();
+        assert!(features.remove("default"));
+        let docs = crate_docs(&format!("{name}/src/lib.rs"));
+        assert_eq!(column(&table(&docs, "# Features"), 0), features, "{name}");
+    }
+}
+
+/// A row's number, as the page writes it: `32,768`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The constant of a source, whose value is a plain number.
+fn constant(path: &str, name: &str) -> usize {
+    let source = read(path);
+    let (_, rest) = source.split_once(&format!("const {name}: ")).unwrap_or_else(|| panic!("{path}: {name}"));
+    let value = rest.split_once(" = ").unwrap().1.split(';').next().unwrap();
+    value.split('*').map(|factor| factor.trim().replace('_', "").parse::<usize>().unwrap()).product()
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    use rollbar_runtime::item::{MAX_CODE_VERSION_CHARS, MAX_PERSON_ID_CHARS, MAX_TEXT_CHARS};
+
+    let docs = crate_docs("rollbar-runtime/src/lib.rs");
+    let limits = table(&docs, "# Limits");
+    let source = |path: &str, name: &str| constant(&format!("rollbar-runtime/src/{path}.rs"), name);
+    for (row, number) in [
+        ("environment, title, context", MAX_TEXT_CHARS),
+        ("code version", MAX_CODE_VERSION_CHARS),
+        ("id of a person", MAX_PERSON_ID_CHARS),
+        ("JSON of one item", source("truncation/mod", "DEFAULT_MAX_BYTES") / 1024),
+        ("events before an item", rollbar_runtime::MAX_TELEMETRY),
+        ("a message", source("report", "MAX_MESSAGE_BYTES")),
+        ("a stack", source("symbols/mod", "MAX_FRAMES")),
+        ("a stack", source("symbols/source", "CONTEXT_LINES")),
+        ("an argument that `capture` names", source("capture/entry", "MAX_TEXT_CHARS")),
+        ("an answer of Rollbar", rollbar_runtime::MAX_ANSWER_BYTES),
+    ] {
+        let start = format!("| {row} | ");
+        let shown =
+            limits.iter().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no row {row:?}"));
+        let number = grouped(number);
+        assert!(
+            shown.split(|c: char| !c.is_ascii_digit() && c != ',').any(|word| word == number),
+            "{shown}: {number}"
+        );
     }
 }
 
@@ -103,6 +207,8 @@ fn links_between_the_pages_lead_somewhere() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "xray-runtime/README.md",
+        "rollbar-runtime/README.md",
+        "xray-error/README.md",
         "xray-macros/README.md",
         "xray-console/README.md",
         "xray-daemon/README.md",
