@@ -3,6 +3,11 @@
 //! A family of vectors is known by its file name, wherever below the given folder the file lies; `FAMILIES` in
 //! `family.rs` is the list.
 
+/// The blocks of the project's README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 mod family;
 mod input;
 mod json;

@@ -212,9 +212,8 @@ mod unsettled;
 mod warning;
 mod wildcard;
 
-/// The blocks of the READMEs compile. The server of the project's needs the feature `axum`.
-#[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../README.md")]
+/// The blocks of the README compile.
+#[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
