@@ -177,10 +177,10 @@ async fn an_error_that_was_reported_and_its_answer_are_one_item() {
     let handler = async |Path(how): Path<String>| {
         let error = io::Error::other("gone");
         match how.as_str() {
-            "message" => drop(report_message("note", Level::Warning)),
-            "nested" => in_scope(&Scope::new(), || drop(report_error(&error))),
-            "warning" => drop(Report::error(&error).level(Level::Warning).send()),
-            "task" => rollbar_runtime::spawn(async move { drop(report_error(&error)) }).await.unwrap(),
+            "message" => _ = report_message("note", Level::Warning),
+            "nested" => in_scope(&Scope::new(), || _ = report_error(&error)),
+            "warning" => _ = Report::error(&error).level(Level::Warning).send(),
+            "task" => rollbar_runtime::spawn(async move { _ = report_error(&error) }).await.unwrap(),
             _ => {}
         }
         StatusCode::INTERNAL_SERVER_ERROR
@@ -402,7 +402,7 @@ async fn each_request_has_its_own_scope_below_that_of_the_client() {
     let handler = async |Path(id): Path<u32>| {
         current_scope().set_person(Some(Person::new(id)));
         tokio::task::yield_now().await;
-        rollbar_runtime::spawn(async { drop(report_message("hello", Level::Info)) }).await.unwrap();
+        rollbar_runtime::spawn(async { _ = report_message("hello", Level::Info) }).await.unwrap();
     };
     let router = Router::new().route("/{id}", get(handler)).layer(RollbarLayer::with_client(&rollbar));
     let calls: Vec<_> =
