@@ -27,13 +27,19 @@ pub(crate) const DEFAULT_FIELDS: [&str; 19] = [
 ];
 
 /// A set of fields.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Fields {
     exact: HashSet<String>,
     /// Those with a `*`, cut at it.
     globs: Vec<Vec<String>>,
-    /// Bytes of the longest in `exact`: most keys need not be looked up.
-    longest: usize,
+    /// The lengths, as bits, of those in `exact` that begin with each byte: most keys need not be looked up.
+    lengths: [u64; 256],
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self { exact: HashSet::new(), globs: Vec::new(), lengths: [0; 256] }
+    }
 }
 
 impl Fields {
@@ -44,8 +50,8 @@ impl Fields {
             if name.bytes().any(|byte| byte != b'*') {
                 self.globs.push(name.split('*').map(str::to_owned).collect());
             }
-        } else if !name.is_empty() {
-            self.longest = self.longest.max(name.len());
+        } else if let Some(first) = name.bytes().next() {
+            self.lengths[usize::from(first)] |= bit_of(name.len());
             self.exact.insert(name);
         }
     }
@@ -58,13 +64,35 @@ impl Fields {
     fn has_name(&self, name: &str) -> bool {
         // The plain form may be shorter by its dashes only; names that long are no fields.
         const MAX_NAME_BYTES: usize = 1024;
-        if name.len() > MAX_NAME_BYTES {
+        if name.len() > MAX_NAME_BYTES || (self.globs.is_empty() && !self.may_have(name)) {
             return false;
         }
         let name = plain(name);
-        (name.len() <= self.longest && self.exact.contains(&*name))
-            || self.globs.iter().any(|parts| matches(parts, &name))
+        self.exact.contains(&*name) || self.globs.iter().any(|parts| matches(parts, &name))
     }
+
+    /// Whether one in `exact` begins as the name does and is as long; no plain form is made for that.
+    fn may_have(&self, name: &str) -> bool {
+        let mut first = None;
+        let mut length = 0;
+        for byte in name.bytes() {
+            match byte {
+                b'-' | b'_' => {}
+                // Its lower case may have any length.
+                0x80.. => return true,
+                _ => {
+                    first = first.or(Some(byte.to_ascii_lowercase()));
+                    length += 1;
+                }
+            }
+        }
+        first.is_some_and(|first| self.lengths[usize::from(first)] & bit_of(length) != 0)
+    }
+}
+
+/// The bit of a length; all long ones have one.
+fn bit_of(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 /// A key in lower case without `-` and `_`.
@@ -77,7 +105,7 @@ pub(super) fn plain(key: &str) -> Cow<'_, str> {
 
 /// Whether the value of a key is the query of a URL, without its `?`.
 pub(super) fn is_query(key: &str) -> bool {
-    key.len() <= "query_string".len() && plain(key) == "querystring"
+    matches!(key.len(), 11 | 12) && plain(key) == "querystring"
 }
 
 /// `password` of `user[password]`, `user[password][]` and `password[]`.

@@ -4,6 +4,7 @@
 //! passwords of URLs, the values of matching parameters ([`url`]) and what looks like a credential ([`secret`]). All else
 //! stays byte for byte.
 
+mod begins;
 mod card;
 mod key;
 mod secret;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::key::Fields;
 use super::url::Urls;
-use super::{MASK, card, secret};
+use super::{MASK, begins, card, secret};
 
 /// The text with what is to be masked masked; `None` when that is nothing. `query` says that a parameter begins with the
 /// text. Takes time linear in the text.
@@ -17,8 +17,12 @@ pub(super) fn scrub(fields: &Fields, text: &str, query: bool) -> Option<String> 
         at = value.end;
         masked.put(value);
     }
-    while at < bytes.len() {
-        let byte = bytes[at];
+    loop {
+        // In a parameter each byte counts.
+        if !urls.in_parameter() {
+            at = begins::next(bytes, at);
+        }
+        let Some(&byte) = bytes.get(at) else { break };
         // What stands before: nothing, where that was masked.
         let before = (at > masked.copied).then(|| bytes[at - 1]);
         let found = match byte {

@@ -12,34 +12,41 @@ const MAX_NAME_BYTES: usize = 1024;
 pub(super) struct Urls<'a> {
     fields: &'a Fields,
     text: &'a str,
-    /// Whether the walk is in the value of a parameter.
-    in_value: bool,
+    /// Where the value of the parameter begins that the walk is in, or in whose name.
+    value: Option<usize>,
 }
 
 impl<'a> Urls<'a> {
     pub(super) fn new(fields: &'a Fields, text: &'a str) -> Self {
-        Self { fields, text, in_value: false }
+        Self { fields, text, value: None }
+    }
+
+    /// Whether the walk is in a parameter.
+    pub(super) fn in_parameter(&self) -> bool {
+        self.value.is_some()
     }
 
     /// The walk passes a byte that starts no rule.
     pub(super) fn pass(&mut self, byte: u8) {
-        self.in_value &= !ends_value(byte);
+        if ends_value(byte) {
+            self.value = None;
+        }
     }
 
     /// A parameter may begin here: its value when that is to be masked.
     pub(super) fn begin_parameter(&mut self, start: usize) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
-        self.in_value = false;
+        self.value = None;
         let name_end = (start..bytes.len().min(start + MAX_NAME_BYTES))
             .find(|&at| bytes[at] == b'=' || bytes[at] == b'?' || ends_parameter(bytes[at]))?;
         if bytes[name_end] != b'=' || name_end == start {
             return None;
         }
-        self.in_value = true;
+        let value = name_end + 1;
+        self.value = Some(value);
         if !self.fields.has(&decode(&self.text[start..name_end])) {
             return None;
         }
-        let value = name_end + 1;
         let end = (value..bytes.len())
             .find(|&at| ends_parameter(bytes[at]) || bytes[at..].starts_with(b"\\\""))
             .unwrap_or(bytes.len());
@@ -57,7 +64,7 @@ impl<'a> Urls<'a> {
         for (at, &byte) in bytes.iter().enumerate().skip(at + 2) {
             match byte {
                 b'/' | b'?' | b'\\' => break,
-                b'&' | b';' if self.in_value => break,
+                b'&' | b';' if self.in_parameter() => break,
                 byte if ends_value(byte) => break,
                 b':' if colon.is_none() => colon = Some(at + 1),
                 // The last one: passwords may hold some themselves.
@@ -70,7 +77,7 @@ impl<'a> Urls<'a> {
 
     /// The same where the URL is percent-encoded in the value of a parameter, and `at` is the first `%`.
     pub(super) fn encoded_password(&self, at: usize) -> Option<Range<usize>> {
-        if !self.in_value {
+        if self.value.is_none_or(|value| at < value) {
             return None;
         }
         let bytes = self.text.as_bytes();
@@ -100,11 +107,11 @@ impl<'a> Urls<'a> {
 }
 
 /// What no URL has in a query, or what ends one.
-fn ends_value(byte: u8) -> bool {
+const fn ends_value(byte: u8) -> bool {
     byte <= b' ' || matches!(byte, b'#' | b'"' | b'<' | b'>' | 0x7f)
 }
 
-fn ends_parameter(byte: u8) -> bool {
+pub(super) const fn ends_parameter(byte: u8) -> bool {
     matches!(byte, b'&' | b';') || ends_value(byte)
 }
 
