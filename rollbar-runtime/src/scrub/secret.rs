@@ -33,6 +33,10 @@ pub(super) fn authorization(text: &str, start: usize, before: Option<u8>) -> Opt
     let end = text.get(token..end)?.find(DASHES).map_or(end, |length| token + length);
     // A full stop after it is the sentence's.
     let value = text.get(token..end)?.trim_end_matches('.');
+    // Where the rest of it is masked, it was none before.
+    if text[end..].starts_with(super::MASK) {
+        return None;
+    }
     let is_secret = if is_bearer { looks_random(value) } else { is_user_and_password(value) };
     let announced = || {
         let before = text[..start].trim_end_matches([' ', '"', '\'', ':', '=', '\\', '\t']).as_bytes();

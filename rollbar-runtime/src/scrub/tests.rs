@@ -30,6 +30,7 @@ fn passwords_of_urls() {
         "mailto:a@b.c http://h/?q=x:y@z",
         "http://h/?next=http%3A%2F%2Fu%3A⟨p%40s⟩%40h%2Fx%3Ay%40z&a=%2f%2fu:⟨p⟩@h;b=1",
         "http%3A%2F%2Fu%3Ap%40h",
+        "?⟨4111 1111 1111 1111⟩%2F%2Fu%3Ap%40h=",
         "?to=//h:80&mail=joe@example.com",
         "http://ü:⟨ß⟩@h/",
     ]);
@@ -56,6 +57,7 @@ fn credentials_by_their_looks() {
         "sent bearer  ⟨a1b2c3⟩.",
         "bearer token missing, Basic authentication failed, Bearer of bad news, basic AUTHENTICATION",
         "Basic ⟨dXNlcjpwYXNz⟩",
+        "Basic dTpw=⟨eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.⟩",
         "got ⟨eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.⟩ and eyJhbGciOiJub25lIn0 alone",
         "⟨eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_⟩, keyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
         "id ⟨AKIAIOSFODNN7EXAMPLE⟩ or ⟨ASIAIOSFODNN7EXAMPLE⟩; AKIAIOSFODNN7EXAMPLEX xAKIAIOSFODNN7EXAMPLE",
