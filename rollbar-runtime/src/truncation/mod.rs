@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use size::MAX_DEPTH;
+
 /// The limit that the API documents for the whole JSON; other pages of it say 128 kB.
 pub(crate) const DEFAULT_MAX_BYTES: usize = 512 * 1024;
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde_json::{Map, Value};
 
 /// Levels below the top that a tree may have: readers refuse deeper ones, `serde_json` those of 128.
-pub(super) const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// The bytes that `serde_json` writes for the tree, when they are at most `max` and the tree is at most [`MAX_DEPTH`]
 /// deep. Stops as soon as they are not.
