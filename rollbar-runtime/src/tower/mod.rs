@@ -43,7 +43,7 @@ use crate::current;
 /// `into_make_service_with_connect_info::<SocketAddr>()`, or where a [`SocketAddr`](std::net::SocketAddr) is an extension of
 /// the request.
 ///
-/// A request that is served well costs less than a microsecond: nothing of it is read before there is an item. Below
+/// A request that is served well costs about a microsecond (measured with 10 headers): nothing of it is read before there is an item. Below
 /// `XRayLayer`, and with the feature `xray`, items carry the trace of the request.
 ///
 /// [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
