@@ -5,9 +5,11 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cruddur::Destination;
 use cruddur::settings::{Daemon, Ports, Rollbar, Settings};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use xray_daemon::LocalDaemon;
 use xray_daemon::rollbar::{Mode, Occurrence};
 
 /// Long enough for a busy machine; every wait ends with the event, not with the time.
@@ -176,6 +178,29 @@ async fn an_item_knows_its_trace_and_the_trace_its_item() {
         assert_eq!(segment["annotations"]["rollbar_uuid"], item.uuid, "{path}");
     }
     reporting.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_runs_already_gets_traces_and_reports() {
+    let other =
+        LocalDaemon::builder().udp("127.0.0.1:0").tcp("127.0.0.1:0").rollbar(Mode::Strict).start().unwrap();
+    let (udp, tcp) = (other.udp_addr().to_string(), other.tcp_addr().unwrap().to_string());
+    let settings = Settings {
+        ports: Ports::Free,
+        dynamic_naming: None,
+        daemon: Daemon::InProcess(udp.clone()),
+        rollbar: Rollbar::InProcess(tcp.clone()),
+    };
+    let app = cruddur::start(settings, |daemon| daemon).await.unwrap();
+    assert_eq!((app.traces(), app.reports()), (&Destination::Taken(udp), &Destination::Taken(tcp)));
+    assert!(app.daemon().is_none());
+    let url = format!("http://{}/rollbar/test", app.backend());
+    assert!(Client::new().get(url).send().await.unwrap().status().is_success());
+
+    let statistics = app.stop().await;
+    assert_eq!((statistics.rollbar.sent, statistics.rollbar.dropped()), (1, 0), "{statistics}");
+    assert_eq!(other.rollbar().items()[0].title, "Hello World!");
+    assert_eq!(other.shutdown().traces_shown, 1);
 }
 
 #[tokio::test]
