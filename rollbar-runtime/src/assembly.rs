@@ -1,6 +1,5 @@
 //! From an occurrence to what is sent: the item, the hooks, the scrubber. Runs on the worker.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +30,7 @@ pub(crate) struct Assembly {
     counters: Arc<Counters>,
     symbols: Symbols,
     scrubber: Scrubber,
-    language: String,
+    language: &'static str,
     /// Which hooks have panicked: the transforms, then the last hook.
     off: Vec<AtomicBool>,
 }
@@ -42,7 +41,7 @@ impl Assembly {
         Self {
             symbols: Symbols::new(symbols),
             scrubber: Scrubber::new(&settings.scrub_fields),
-            language: format!("rust {}", env!("CARGO_PKG_RUST_VERSION")),
+            language: concat!("rust ", env!("ROLLBAR_RUSTC_VERSION")),
             off: (0..=settings.transforms.len()).map(|_| AtomicBool::new(false)).collect(),
             settings,
             counters,
@@ -79,12 +78,12 @@ impl Assembly {
             return true;
         }
         let mut changed = value.clone();
-        match catch_unwind(AssertUnwindSafe(|| run(&mut changed))) {
-            Ok(keep) => {
+        match xray_error::caught(|| run(&mut changed)) {
+            Some(keep) => {
                 *value = changed;
                 keep
             }
-            Err(_) => {
+            None => {
                 off.store(true, Ordering::Relaxed);
                 count(&self.counters.hooks_off);
                 tracing::error!(
@@ -125,10 +124,16 @@ impl Assembly {
         item.set_uuid(uuid);
         item.set_level(level);
         item.set_time(time);
-        item.set_language(&self.language);
+        item.set_language(self.language);
         item.set_code_version(settings.code_version.as_deref());
-        item.set_framework(known.framework.as_deref().or(settings.framework.as_deref()));
-        item.set_context(extras.context.as_deref().or(known.context.as_deref()));
+        let served = known.served.as_deref();
+        let framework = known.framework.as_deref().or_else(|| served.map(|served| served.framework()));
+        item.set_framework(framework.or(settings.framework.as_deref()));
+        let context = extras.context.as_deref().or(known.context.as_deref());
+        match context {
+            Some(context) => item.set_context(Some(context)),
+            None => item.set_context(served.and_then(|served| served.context()).as_deref()),
+        }
         item.set_fingerprint(extras.fingerprint.as_deref().or(known.fingerprint.as_deref()));
         item.set_title(extras.title.as_deref());
         let mut person = extras.person.or_else(|| known.person.as_deref().cloned());
@@ -136,7 +141,8 @@ impl Assembly {
             person.restrict(settings.usernames, settings.emails);
         }
         item.set_person(person);
-        *item.request_mut() = known.request.as_deref().cloned();
+        let served_request = || served.map(|served| served.request(settings.ip_policy));
+        *item.request_mut() = known.request.as_deref().cloned().or_else(served_request);
         let server = item.server_mut();
         server.set_host(settings.host.as_deref());
         server.set_root(settings.root.as_deref().and_then(|root| root.to_str()));
@@ -146,7 +152,7 @@ impl Assembly {
             server.put("thread", &*thread);
         }
         *item.custom_mut() = custom(&known.custom, extras.custom, trace, coalesced);
-        for (key, value) in known.attributes.iter() {
+        for (key, value) in served.map(|served| served.attributes()).unwrap_or_default() {
             item.add_attribute(key, value);
         }
         item.body_mut().telemetry_mut().extend(known.telemetry.iter().map(|event| (**event).clone()));
@@ -161,7 +167,9 @@ impl Assembly {
         let known = self.symbols.frame_at(&place.file, place.line, place.method.as_deref());
         match frames.last_mut() {
             // The stack has the file. Its debug information may have no path of the function, or no line.
-            Some(last) if last.filename == known.filename && may_be_same(last.method(), known.method()) => {
+            Some(last)
+                if is_file(&last.filename, &known.filename) && may_be_same(last.method(), known.method()) =>
+            {
                 let longer = |method: &Option<String>| method.as_ref().map_or(0, String::len);
                 if longer(&known.method) > longer(&last.method) {
                     last.method.clone_from(&known.method);
@@ -202,6 +210,11 @@ impl Assembly {
         }
         body.into()
     }
+}
+
+/// Whether two paths are one file's: the debug information may have the folder that the program was built in.
+fn is_file(stack: &str, place: &str) -> bool {
+    stack == place || stack.strip_suffix(place).is_some_and(|folder| folder.ends_with(['/', '\\']))
 }
 
 /// Whether two names may be one function's: debug information may have the last part of its path alone, and a place may have

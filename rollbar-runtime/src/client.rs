@@ -262,14 +262,30 @@ impl Rollbar {
         }
     }
 
+    /// As [`flush`](Self::flush), where the program is about to abort: what is not sent in time is kept on disk, where there is a
+    /// folder for it.
+    pub(crate) fn flush_before_abort(&self, deadline: Duration) {
+        if self.flush(deadline).pending > 0
+            && let Sink::Worker { worker, .. } = &self.0.sink
+            && worker.is_here()
+        {
+            worker.stop();
+        }
+    }
+
     /// Sends what is left and takes no more.
     pub(crate) fn close(&self) {
         current::uninstall(self);
         self.0.closed.store(true, Ordering::Relaxed);
-        let flushed = self.flush(self.0.settings.shutdown_timeout);
-        if let Sink::Worker { worker, pid, .. } = &self.0.sink
-            && *pid == std::process::id()
+        if let Sink::Worker { worker, child, .. } = &self.0.sink
+            && !worker.is_here()
         {
+            // Of a child of `fork`, what the parent has is not its to send.
+            child.get().into_iter().for_each(Self::close);
+            return;
+        }
+        let flushed = self.flush(self.0.settings.shutdown_timeout);
+        if let Sink::Worker { worker, .. } = &self.0.sink {
             worker.stop();
         }
         if flushed.pending > 0 {

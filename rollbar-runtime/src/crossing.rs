@@ -47,7 +47,20 @@ pub(crate) fn is_known(chain: &Chain) -> bool {
 
 /// Remembers an error that an annotated function has reported.
 pub(crate) fn remember(chain: &Chain) {
+    remember_at(STATE.get().depth, chain);
+}
+
+/// Remembers an error that was reported within the annotated function that the thread is in, if it is in one: that
+/// function may return it.
+#[cfg_attr(not(any(feature = "tracing", feature = "log")), allow(dead_code))]
+pub(crate) fn remember_inside(chain: &Chain) {
     let State { depth, .. } = STATE.get();
+    if depth > 0 {
+        remember_at(depth + 1, chain);
+    }
+}
+
+fn remember_at(depth: u32, chain: &Chain) {
     let links = chain.identities().copied().collect();
     let remembered = with(|crossing| {
         // What came from further in and was not passed on is over.

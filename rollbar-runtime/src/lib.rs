@@ -185,7 +185,7 @@
 //!
 //! Frames need symbols: a binary that is stripped of them reports the place of the error alone. Lines of source are read where the
 //! program runs. The crate is for Unix, and tested on Linux.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod addresses;
 mod assembly;

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use crate::Level;
 use crate::assembly::Assembly;
 use crate::occurrence::Occurrence;
+use crate::panic;
 use crate::settings::Settings;
-use crate::stats::{Counters, Loss, count};
+use crate::stats::{Counters, Loss};
 
 /// Items that are kept: a test that reports more has another purpose.
 const MAX: usize = 100_000;
@@ -38,7 +39,10 @@ impl Memory {
 
     pub(crate) fn take_in(&self, occurrence: Box<Occurrence>) -> bool {
         let mut assembly = self.assembly.lock().unwrap_or_else(PoisonError::into_inner);
-        let assembled = assembly.as_mut().and_then(|assembly| assembly.assemble(*occurrence));
+        let assembly_here = assembly.as_mut();
+        let assemble = || assembly_here.and_then(|assembly| assembly.assemble(*occurrence));
+        // The user's hooks run here, perhaps within the panic hook.
+        let assembled = if std::thread::panicking() { panic::beside(assemble).flatten() } else { assemble() };
         drop(assembly);
         let Some(assembled) = assembled else {
             // It was taken in, and a hook holds it back.
@@ -51,7 +55,7 @@ impl Memory {
             return false;
         }
         items.push(CapturedItem { uuid: assembled.uuid, level: assembled.level, tree: assembled.tree });
-        count(&self.counters.sent);
+        self.counters.accept(0);
         true
     }
 }

@@ -68,13 +68,19 @@ impl Occurrence {
                 chain.links.iter().map(|link| link.message.len() + link.type_name.len() + 64).sum()
             }
         };
-        let locals: usize = self.extras.locals.iter().map(|(name, text)| name.len() + text.len() + 64).sum();
+        let extras = &self.extras;
+        let locals: usize = extras.locals.iter().map(|(name, text)| name.len() + text.len() + 64).sum();
+        let texts = [&extras.title, &extras.fingerprint];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         // The scope's values are shared with other items of the scope: counted once for each all the same.
         size_of::<Self>()
             + what
             + locals
-            + json_bytes(&self.extras.custom)
+            + texts
+            + extras.context.as_ref().map_or(0, |context| context.len())
+            + json_bytes(&extras.custom)
             + json_bytes(&self.known.custom)
+            + self.known.served.as_ref().map_or(0, |served| served.bytes())
             + size_of_val::<[usize]>(&self.addresses)
             + self.known.telemetry.len() * 16
     }

@@ -4,7 +4,8 @@
 //! occurrence for the innermost of them, which adds its arguments on the way out; else it gives it in at once. The hook that
 //! was there before is called in any case.
 
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::panic::PanicHookInfo;
 use std::sync::Once;
@@ -28,6 +29,7 @@ struct Waiting {
 }
 
 thread_local! {
+    static NOTED: Cell<u32> = const { Cell::new(0) };
     static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
 }
 
@@ -52,6 +54,7 @@ fn note(info: &PanicHookInfo<'_>) {
     if flags() & REPORTING != 0 {
         return;
     }
+    NOTED.set(NOTED.get().wrapping_add(1));
     let aborts = cfg!(panic = "abort") || is_last(info);
     if aborts {
         settle(None);
@@ -65,7 +68,7 @@ fn note(info: &PanicHookInfo<'_>) {
         line: place.line(),
         method: None,
     });
-    let what = guarded(|| What::Panic(chain(info)));
+    let what = What::Panic(chain_in_hook(info.payload()));
     if client.ignores(&what) {
         client.filter();
         return;
@@ -73,12 +76,18 @@ fn note(info: &PanicHookInfo<'_>) {
     let occurrence = Box::new(capture(&client, Level::OF_PANIC, what, place, Extras::default(), true));
     if aborts {
         deliver(&client, occurrence);
-        client.flush(ABORT_FLUSH);
+        client.flush_before_abort(ABORT_FLUSH);
     } else if STATE.get().depth > 0 {
         wait(Waiting { client, occurrence });
     } else {
         deliver(&client, occurrence);
     }
+}
+
+/// How many panics of this thread the hook has seen: so it is known whether it is in its place.
+#[cfg_attr(not(feature = "tower"), allow(dead_code))]
+pub(crate) fn noted() -> u32 {
+    NOTED.get()
 }
 
 /// Whether the program is aborted after this panic, as `core` says: a destructor panicked while another panic unwound, or a
@@ -91,21 +100,42 @@ fn is_last(info: &PanicHookInfo<'_>) -> bool {
 }
 
 /// A payload that is text is the message; one that is an error brings its causes.
-fn chain(info: &PanicHookInfo<'_>) -> Chain {
-    if let Some(message) = info.payload_as_str() {
+pub(crate) fn chain(payload: &dyn Any) -> Chain {
+    let text = payload.downcast_ref::<&str>().copied();
+    if let Some(message) = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) {
         return Chain::from_message("panic", message, LIMITS);
     }
-    let payload = info.payload();
-    let error: Option<&(dyn Error + 'static)> = payload
-        .downcast_ref::<Box<dyn Error + Send + Sync>>()
-        .map(|error| &**error as &(dyn Error + 'static))
-        .or_else(|| {
-            payload.downcast_ref::<Box<dyn Error + Send>>().map(|error| &**error as &(dyn Error + 'static))
-        });
-    match error {
+    match error_in(payload) {
         Some(error) => Chain::from_error(error, "panic", LIMITS),
         None => Chain::from_message("panic", "(the payload of the panic is no text)", LIMITS),
     }
+}
+
+/// The same within the hook. There a panic of an error's `Display` would abort the program: who can be read from another thread is.
+fn chain_in_hook(payload: &(dyn Any + Send)) -> Chain {
+    let unread = || Chain::from_message("panic", "(the error in the payload of the panic cannot be read)", LIMITS);
+    match payload.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        Some(error) => beside(|| Chain::from_error(&**error, "panic", LIMITS)).unwrap_or_else(unread),
+        None if payload.is::<Box<dyn Error + Send>>() => unread(),
+        None => chain(payload),
+    }
+}
+
+/// Runs the user's code for a thread that panics, on another one: in the panic hook a second panic of the same thread aborts the
+/// program, even where it would be caught.
+pub(crate) fn beside<T: Send>(user: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rollbar".to_owned());
+        thread.spawn_scoped(scope, || guarded(user)).ok()?.join().ok()
+    })
+}
+
+/// The error in a box of the usual kinds.
+pub(crate) fn error_in(boxed: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    if let Some(error) = boxed.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        return Some(&**error);
+    }
+    boxed.downcast_ref::<Box<dyn Error + Send>>().map(|error| &**error as _)
 }
 
 fn wait(waiting: Waiting) {

@@ -20,8 +20,6 @@ pub(crate) struct Bounds {
 /// What became of one that was given in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
-    /// Another one stands for it.
-    pub(crate) coalesced: bool,
     /// It had to go itself.
     pub(crate) refused: bool,
     /// Items, this one perhaps among them, that had to go.
@@ -46,6 +44,8 @@ struct Waiting {
     items: usize,
     bytes: usize,
     next: u64,
+    /// Nobody takes anything out any more.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -75,15 +75,26 @@ impl Queue {
 
     /// Takes one in. Where there is no room, the oldest of the least severe goes; what is less severe than all that wait
     /// goes itself.
-    pub(crate) fn push(&self, occurrence: Box<Occurrence>) -> Pushed {
+    ///
+    /// # Errors
+    /// Where the queue is closed: the occurrence.
+    pub(crate) fn push(&self, occurrence: Box<Occurrence>) -> Result<Pushed, Box<Occurrence>> {
         let bytes = occurrence.bytes();
         let (group, text) = occurrence.burst_key();
         // Dropped after the lock is released: freeing is not free.
         let mut evicted: Vec<Entry> = Vec::new();
         let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(occurrence);
+        }
         if let Some(pushed) = waiting.coalesce(group, text, self.bounds, &occurrence) {
             drop(waiting);
-            return pushed;
+            return Ok(pushed);
+        }
+        if bytes > self.bounds.bytes {
+            // The others would go for nothing.
+            drop(waiting);
+            return Ok(Pushed::refusing(&[Entry { number: 0, group, bytes, occurrence }]));
         }
         let rank = occurrence.level as usize;
         while waiting.items + 1 > self.bounds.items || waiting.bytes + bytes > self.bounds.bytes {
@@ -91,15 +102,19 @@ impl Queue {
                 Some(entry) => evicted.push(entry),
                 None => {
                     drop(waiting);
-                    let refused = Entry { number: 0, group, bytes, occurrence };
-                    evicted.push(refused);
-                    return Pushed { refused: true, ..Pushed::having_lost(&evicted) };
+                    evicted.push(Entry { number: 0, group, bytes, occurrence });
+                    return Ok(Pushed::refusing(&evicted));
                 }
             }
         }
         waiting.add(rank, Entry { number: 0, group, bytes, occurrence }, text);
         drop(waiting);
-        Pushed::having_lost(&evicted)
+        Ok(Pushed::having_lost(&evicted))
+    }
+
+    /// Takes no more in. What waits can still be taken out.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
     }
 
     /// The one that has waited longest, whatever its level.
@@ -133,7 +148,12 @@ impl Queue {
 impl Pushed {
     fn having_lost(entries: &[Entry]) -> Self {
         let lost_coalesced = entries.iter().map(|entry| entry.occurrence.coalesced).sum();
-        Self { coalesced: false, refused: false, lost: entries.len() as u64, lost_coalesced }
+        Self { refused: false, lost: entries.len() as u64, lost_coalesced }
+    }
+
+    /// The last of them is the one that was given in.
+    fn refusing(entries: &[Entry]) -> Self {
+        Self { refused: true, ..Self::having_lost(entries) }
     }
 }
 
@@ -151,7 +171,7 @@ impl Waiting {
         let level = &mut self.levels[new.level as usize];
         let at = level.binary_search_by_key(&last, |entry| entry.number).ok()?;
         level[at].occurrence.coalesced += 1 + new.coalesced;
-        Some(Pushed { coalesced: true, ..Pushed::having_lost(&[]) })
+        Some(Pushed::having_lost(&[]))
     }
 
     fn add(&mut self, rank: usize, mut entry: Entry, text: u64) {

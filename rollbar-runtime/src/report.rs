@@ -202,6 +202,7 @@ pub(crate) fn taker(level: Level) -> Option<Rollbar> {
     if !client.settings().enabled {
         return None;
     }
+    let client = client.of_this_process();
     if flags() & REPORTING != 0 {
         client.refuse_recursive();
         return None;
@@ -215,14 +216,17 @@ pub(crate) fn taker(level: Level) -> Option<Rollbar> {
 
 /// Makes what is reported out of the user's values. Whatever these report while they are read is refused.
 pub(crate) fn guarded<R>(f: impl FnOnce() -> R) -> R {
-    struct Reporting;
+    struct Reporting {
+        before: bool,
+    }
     impl Drop for Reporting {
         fn drop(&mut self) {
-            set_flag(REPORTING, false);
+            set_flag(REPORTING, self.before);
         }
     }
+    // What is read within a report, by a scope's method in a `Display`, does not end it.
+    let _reporting = Reporting { before: flags() & REPORTING != 0 };
     set_flag(REPORTING, true);
-    let _reporting = Reporting;
     f()
 }
 
@@ -255,12 +259,13 @@ pub(crate) fn capture(
 ) -> Occurrence {
     let scope = current::scope();
     let addresses = if backtrace { addresses::capture() } else { Box::default() };
-    if level >= Level::Error
-        && let Some(scope) = &scope
+    let known = scope.as_ref().map_or_else(|| client.root_scope().snapshot(), Scope::snapshot);
+    if let Some(served) = &known.served
+        && (level >= Level::Error || !matches!(what, What::Message { .. }))
     {
-        scope.mark_reported();
+        served.mark_reported(matches!(what, What::Panic(_)));
     }
-    let uuid = Uuid::new_v4();
+    let uuid = client.next_uuid();
     Occurrence {
         uuid,
         level,
@@ -268,7 +273,7 @@ pub(crate) fn capture(
         what,
         place,
         addresses,
-        known: scope.as_ref().map_or_else(|| client.root_scope().snapshot(), Scope::snapshot),
+        known,
         extras,
         trace: crate::trace::join(uuid),
         thread: std::thread::current().name().map(Into::into),

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::IpPolicy;
 use crate::current;
 use crate::item::{Person, Request, Telemetry};
+use crate::report::guarded;
 use crate::scoped::InScope;
 
 /// Events of the telemetry that a scope keeps: the latest.
@@ -42,8 +43,6 @@ pub struct Scope(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     known: Mutex<Known>,
-    /// Whether an error was reported in it, so that a layer does not report the answer of the same request again.
-    has_reported: AtomicBool,
 }
 
 /// A copy costs a few counts: what is large stands behind an `Arc`.
@@ -54,10 +53,39 @@ pub(crate) struct Known {
     pub(crate) context: Option<Arc<str>>,
     pub(crate) fingerprint: Option<Arc<str>>,
     pub(crate) framework: Option<Arc<str>>,
+    /// As it was set; before the one that a layer serves.
     pub(crate) request: Option<Arc<Request>>,
-    /// Rollbar's session and execution scope, from the header `baggage`.
-    pub(crate) attributes: Arc<[(String, String)]>,
+    pub(crate) served: Option<Arc<dyn Served>>,
     pub(crate) telemetry: VecDeque<Arc<Telemetry>>,
+}
+
+#[cfg_attr(not(any(feature = "tracing", feature = "log")), allow(dead_code))]
+impl Known {
+    /// Whether it is known where in the program the work is.
+    pub(crate) fn has_context(&self) -> bool {
+        self.context.is_some() || self.served.as_ref().is_some_and(|served| served.context().is_some())
+    }
+}
+
+/// A request that a layer serves. It is read when an item is made, on the worker: most requests make none.
+pub(crate) trait Served: std::fmt::Debug + Send + Sync {
+    /// What an item tells of it.
+    fn request(&self, policy: IpPolicy) -> Request;
+
+    /// Its route, where that is known.
+    fn context(&self) -> Option<String>;
+
+    /// What serves it.
+    fn framework(&self) -> &'static str;
+
+    /// Rollbar's session and execution scope, from the header `baggage`.
+    fn attributes(&self) -> Vec<(&'static str, String)>;
+
+    /// What it takes in memory: an estimate.
+    fn bytes(&self) -> usize;
+
+    /// An error or a panic was reported while it was served, in whatever scope: its answer is not to be reported again.
+    fn mark_reported(&self, panic: bool);
 }
 
 impl Default for Scope {
@@ -81,10 +109,7 @@ impl Scope {
     }
 
     pub(crate) fn child(&self) -> Self {
-        Self(Arc::new(Shared {
-            known: Mutex::new(self.known().clone()),
-            has_reported: AtomicBool::new(false),
-        }))
+        Self(Arc::new(Shared { known: Mutex::new(self.snapshot()) }))
     }
 
     /// No code of the user's runs while it is locked.
@@ -133,15 +158,18 @@ impl Scope {
         self.known().framework = framework.map(Arc::from);
     }
 
-    /// The request that is served.
+    /// The request that is served, in the place of the one that `RollbarLayer` knows; `None` leaves that.
     pub fn set_request(&self, request: Option<Request>) {
         let request = request.map(Arc::new);
         self.known().request = request;
     }
 
+    /// A scope as this one, in which a request is served; `served` is told of the request round it.
     #[cfg_attr(not(feature = "tower"), allow(dead_code))]
-    pub(crate) fn set_attributes(&self, attributes: Vec<(String, String)>) {
-        self.known().attributes = attributes.into();
+    pub(crate) fn serving(&self, served: impl FnOnce(Option<Arc<dyn Served>>) -> Arc<dyn Served>) -> Self {
+        let mut known = self.snapshot();
+        known.served = Some(served(known.served.take()));
+        Self(Arc::new(Shared { known: Mutex::new(known) }))
     }
 
     /// Notes an event, which the next item in this scope tells as what happened before. The latest
@@ -154,22 +182,11 @@ impl Scope {
         drop(known);
         drop(oldest);
     }
-
-    /// Whether an error was reported here.
-    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
-    pub(crate) fn has_reported(&self) -> bool {
-        self.0.has_reported.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn mark_reported(&self) {
-        self.0.has_reported.store(true, Ordering::Relaxed);
-    }
 }
 
-/// A value as JSON; `None` for what cannot be written. The user's `Serialize` may panic.
+/// A value as JSON; `None` for what cannot be written. The user's `Serialize` may panic, and may report.
 pub(crate) fn json_of(value: impl Serialize) -> Option<Value> {
-    let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serde_json::to_value(value)));
-    written.ok().and_then(Result::ok)
+    guarded(|| xray_error::caught(|| serde_json::to_value(value))).and_then(Result::ok)
 }
 
 /// The scope in force: of the request, of the closure or future, else the client's own, whose values go into all items.

@@ -12,19 +12,29 @@ use crate::current::{self, Context, Entered};
 use crate::scope::FutureExt;
 
 pin_project! {
-    /// Puts a scope in force while the inner future is polled.
+    /// Puts a scope in force while the inner future is polled, and while it is dropped.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct InScope<F> {
+        // `None` only while this is dropped.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         context: Option<Arc<Context>>,
+    }
+
+    impl<F> PinnedDrop for InScope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Where a task is cancelled, what its destructors report is of its scope.
+            let _entered = Entered::new(this.context.take());
+            this.inner.set(None);
+        }
     }
 }
 
 impl<F> InScope<F> {
     pub(crate) fn new(inner: F, context: Option<Arc<Context>>) -> Self {
-        Self { inner, context }
+        Self { inner: Some(inner), context }
     }
 }
 
@@ -34,7 +44,7 @@ impl<F: Future> Future for InScope<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _entered = Entered::new(this.context.clone());
-        this.inner.poll(cx)
+        this.inner.as_pin_mut().map_or(Poll::Pending, |inner| inner.poll(cx))
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Stats {
     pub reported: u64,
     /// Items that Rollbar has accepted.
     pub sent: u64,
-    /// Occurrences that another item stands for, which tells their number: bursts of one fingerprint.
+    /// Occurrences that an accepted item stands for, beside its own: bursts of one fingerprint. The item tells their number.
     pub coalesced: u64,
     /// Occurrences that wait, in memory or in the spool folder's reach, or are being sent.
     pub pending: u64,
@@ -89,22 +89,26 @@ pub(crate) struct Counters {
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+    // Who reads that something has ended reads that it had begun.
+    counter.fetch_add(1, Ordering::Release);
 }
 
 impl Counters {
+    /// An item is accepted, and with it the occurrences that it stands for.
+    pub(crate) fn accept(&self, coalesced: u64) {
+        self.coalesced.fetch_add(coalesced, Ordering::Release);
+        count(&self.sent);
+    }
+
     /// Items are lost, and with them the occurrences that they stood for.
     pub(crate) fn lose(&self, loss: Loss, items: u64, coalesced: u64) {
-        // First off the one, then on the other: between them they are pending, not counted twice.
-        self.coalesced.fetch_sub(coalesced, Ordering::AcqRel);
-        self.losses[loss as usize].fetch_add(items + coalesced, Ordering::AcqRel);
+        self.losses[loss as usize].fetch_add(items + coalesced, Ordering::Release);
     }
 
     /// A hook holds an item back: it was not to be reported.
     pub(crate) fn hold_back(&self, coalesced: u64) {
-        self.coalesced.fetch_sub(coalesced, Ordering::AcqRel);
         self.reported.fetch_sub(1 + coalesced, Ordering::AcqRel);
-        self.filtered.fetch_add(1 + coalesced, Ordering::AcqRel);
+        self.filtered.fetch_add(1 + coalesced, Ordering::Release);
     }
 
     /// Occurrences that were lost because too much was reported.
@@ -115,7 +119,8 @@ impl Counters {
             .sum()
     }
 
-    /// `pending` follows from the others: whatever was taken in and has not ended.
+    /// `pending` follows from the others: whatever was taken in and has not ended. An occurrence is pending until it is counted
+    /// among those that ended, once: no number but `reported` ever goes down.
     pub(crate) fn stats(&self) -> Stats {
         // What ends is read before what begins, so that `pending` is never below zero.
         let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);

@@ -62,6 +62,8 @@ pub(crate) struct SpoolSettings {
 /// The callers' side of the worker.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    /// The process that has the thread: a child of `fork` has none.
+    pid: u32,
 }
 
 struct Shared {
@@ -108,15 +110,21 @@ impl Worker {
                 let sender = Sender::new(own.clone(), settings, transport, sending);
                 runtime.block_on(sender.run());
             });
-            if catch_unwind(body).is_err() {
+            let ended = catch_unwind(body);
+            if ended.is_err() {
                 tracing::error!("the thread that sends Rollbar items panicked; no more are sent");
                 own.stopping.store(true, Ordering::Release);
             }
-            own.abandon();
+            own.abandon(if ended.is_ok() { Loss::AfterShutdown } else { Loss::Worker });
         };
         let thread = std::thread::Builder::new().name("rollbar".to_owned()).stack_size(STACK_BYTES);
         thread.spawn(run).map_err(StartError::Thread)?;
-        Ok(Self { shared })
+        Ok(Self { shared, pid: std::process::id() })
+    }
+
+    /// Whether the thread is in this process.
+    pub(crate) fn is_here(&self) -> bool {
+        self.pid == std::process::id()
     }
 
     /// Takes an occurrence in; false where it is lost at once.
@@ -126,10 +134,14 @@ impl Worker {
             shared.counters.lose(Loss::Worker, 1, occurrence.coalesced);
             return false;
         }
-        let pushed = shared.queue.push(occurrence);
-        if pushed.coalesced {
-            count(&shared.counters.coalesced);
-        }
+        let pushed = match shared.queue.push(occurrence) {
+            Ok(pushed) => pushed,
+            // The end came between.
+            Err(occurrence) => {
+                shared.counters.lose(Loss::AfterShutdown, 1, occurrence.coalesced);
+                return false;
+            }
+        };
         if pushed.lost > 0 {
             shared.counters.lose(Loss::QueueFull, pushed.lost, pushed.lost_coalesced);
         }
@@ -154,7 +166,9 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.stop();
+        if self.is_here() {
+            self.stop();
+        }
     }
 }
 
@@ -167,10 +181,11 @@ impl Shared {
 
     /// Waits until all before `target` has ended, but no longer than `deadline`.
     fn wait_for(&self, target: u64, deadline: Duration) {
-        let until = Instant::now() + deadline;
+        let begun = Instant::now();
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         while self.oldest.load(Ordering::Acquire) < target {
-            let left = until.saturating_duration_since(Instant::now());
+            // No `Instant` for the end: `Duration::MAX` has none.
+            let left = deadline.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return;
             }
@@ -186,9 +201,10 @@ impl Shared {
     }
 
     /// Nobody will send what waits.
-    fn abandon(&self) {
+    fn abandon(&self, loss: Loss) {
+        self.queue.close();
         while let Some((_, occurrence)) = self.queue.oldest() {
-            self.counters.lose(Loss::Worker, 1, occurrence.coalesced);
+            self.counters.lose(loss, 1, occurrence.coalesced);
         }
         self.settle(u64::MAX);
     }
@@ -260,9 +276,11 @@ impl Sender {
                 continue;
             }
             self.settle();
-            self.shared.sleeping.store(true, Ordering::SeqCst);
+            // Where nothing more can be started, what is reported need not wake it: the end of a request or of a pause will.
+            let can_start = self.can_start();
+            self.shared.sleeping.store(can_start, Ordering::SeqCst);
             // Whatever came before the flag was set has woken nobody.
-            let missed = self.can_start() && !self.shared.queue.is_empty();
+            let missed = can_start && !self.shared.queue.is_empty();
             if !missed && !self.shared.stopping.load(Ordering::SeqCst) {
                 self.wait().await;
             }
@@ -346,7 +364,7 @@ impl Sender {
         }
         let loss = match outcome {
             Some(Outcome::Sent) => {
-                count(&self.shared.counters.sent);
+                self.shared.counters.accept(flight.coalesced);
                 self.settle();
                 return;
             }

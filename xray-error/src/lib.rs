@@ -23,4 +23,4 @@ pub use chain::{Chain, Identity, Limits, Link, plain_type, same_error};
 pub use function::function_of;
 pub use origin::{Origin, is_runtime, is_runtime_path, short_path};
 pub use stack::{MAX_FRAMES, Stack, StackFrame, label_of, own_label, split_place};
-pub use text::{Bounded, cut, text_of};
+pub use text::{Bounded, caught, cut, text_of};

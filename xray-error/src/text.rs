@@ -38,8 +38,13 @@ pub(crate) fn display_text(value: &(impl Display + ?Sized), max_chars: usize) ->
     text_of(max_chars, |out| write!(out, "{value}"))
 }
 
-/// What the user's code gives, or `None` when it panics.
-pub(crate) fn caught<T>(user: impl FnOnce() -> T) -> Option<T> {
+/// What the user's code gives, or `None` when it panics; a payload whose destructor panics as well does no harm.
+///
+/// ```
+/// assert_eq!(xray_error::caught(|| 1), Some(1));
+/// assert_eq!(xray_error::caught(|| panic!("no value")), None::<u32>);
+/// ```
+pub fn caught<T>(user: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(user)) {
         Ok(value) => Some(value),
         Err(payload) => {

@@ -10,6 +10,7 @@ use super::Guard;
 use crate::Level;
 use crate::current;
 use crate::occurrence::{Extras, Occurrence};
+use crate::report::guarded;
 use crate::scope::json_of;
 
 /// Characters of a captured argument's text, of a title and of a fingerprint.
@@ -120,7 +121,7 @@ impl Details {
     }
 }
 
-/// A text of the user's, within bounds; a panic of its `Display` or `Debug` is caught.
+/// A text of the user's, within bounds; a panic of its `Display` or `Debug` is caught, and its reports are refused.
 fn text(arguments: fmt::Arguments<'_>) -> String {
-    xray_error::text_of(MAX_TEXT_CHARS, |out| fmt::write(out, arguments))
+    guarded(|| xray_error::text_of(MAX_TEXT_CHARS, |out| fmt::write(out, arguments)))
 }

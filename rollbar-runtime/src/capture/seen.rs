@@ -5,6 +5,10 @@ use std::any::type_name;
 use std::error::Error;
 use std::ops::Deref;
 
+use xray_error::caught;
+
+use crate::report::guarded;
+
 /// Links of a chain that are looked at: a chain may be a ring.
 const MAX_LINKS: usize = 32;
 
@@ -24,7 +28,7 @@ impl<E: Error> Seen<'_, E> {
     /// Whether the error is an `A`, or is due to one. The first is told by its name, since it may hold borrows.
     pub fn is<A: Error + 'static>(&self) -> bool {
         let error = self.0.0.0;
-        type_name::<E>() == type_name::<A>() || has::<A>(error.source())
+        type_name::<E>() == type_name::<A>() || guarded(|| caught(|| has::<A>(error.source()))).unwrap_or(false)
     }
 }
 
@@ -32,7 +36,8 @@ impl<E: Deref<Target: StaticError>> SeenReport<'_, E> {
     /// Whether the error in the box is an `A`, or is due to one.
     pub fn is<A: Error + 'static>(&self) -> bool {
         let error = self.0.0;
-        type_name::<E>() == type_name::<A>() || has::<A>(Some(error.as_static()))
+        type_name::<E>() == type_name::<A>()
+            || guarded(|| caught(|| has::<A>(Some(error.as_static())))).unwrap_or(false)
     }
 }
 

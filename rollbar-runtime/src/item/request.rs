@@ -19,6 +19,12 @@ pub struct Request {
     pub(crate) query: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) query_string: Option<String>,
+    /// Of a form.
+    #[serde(rename = "POST", skip_serializing_if = "Map::is_empty")]
+    pub(crate) post: Map<String, Value>,
+    /// A body that is JSON: as a tree, so that secrets in it are known by their keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) json: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +62,17 @@ impl Request {
         put(&mut self.query, name, value);
     }
 
-    /// Sets the body's text.
+    /// Adds a value of the form in the body; one that is there already becomes a list of both.
+    pub fn put_form(&mut self, name: &str, value: &str) {
+        put(&mut self.post, name, value);
+    }
+
+    /// Sets the body's JSON.
+    pub fn set_json(&mut self, json: Option<Value>) {
+        self.json = json;
+    }
+
+    /// Sets the body's text. What has keys is better a form or JSON: in a text no key tells what is a secret.
     pub fn set_body(&mut self, body: Option<String>) {
         self.body = body;
     }

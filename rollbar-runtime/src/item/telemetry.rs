@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::Level;
 
-/// One event before the occurrence.
+/// Characters of a message and of a URL: a scope keeps a hundred events.
+const MAX_CHARS: usize = 4_096;
+
+/// One event before the occurrence. Its message or URL is cut at 4,096 characters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Telemetry {
     level: Level,
@@ -50,7 +53,15 @@ pub enum TelemetryBody {
 
 impl Telemetry {
     /// An event at the present time.
-    pub fn new(level: Level, body: TelemetryBody) -> Self {
+    pub fn new(level: Level, mut body: TelemetryBody) -> Self {
+        if let TelemetryBody::Log { message: text, .. }
+        | TelemetryBody::Network { url: text, .. }
+        | TelemetryBody::Error { message: text } = &mut body
+            && text.len() > MAX_CHARS
+        {
+            text.truncate(xray_error::cut(text, MAX_CHARS).len());
+            text.shrink_to_fit();
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             level,

@@ -199,7 +199,7 @@ mod tls {
 
         let certificate = CertificateDer::from_slice(include_bytes!("certificate.der"));
         let key = PrivateKeyDer::try_from(&include_bytes!("key.der")[..]).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
