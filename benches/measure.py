@@ -92,19 +92,42 @@ def instructions(peer, scenario, spans, caller_only=False):
     """Instructions a span by callgrind. The harness counts from after a warm-up on. `caller_only`: those of the thread that
     runs the instrumented code, flushes left out; else those of all threads, flushes included."""
     mode = "caller-instructions" if caller_only else "instructions"
+    made, threads = callgrind([binary(peer), mode, scenario, str(spans)])
+    return (threads[1] if caller_only else sum(threads.values())) / made
+
+
+def callgrind(command):
+    """What the command says that it made, and {thread: instructions} of what the harness has counted."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [
+        tool = [
             "valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes", "--fair-sched=yes",
-            f"--callgrind-out-file={folder}/out", binary(peer), mode, scenario, str(spans),
+            f"--callgrind-out-file={folder}/out",
         ]
-        made = int(output(command, seconds=600))
+        made = int(output(tool + command, seconds=600))
         threads = {}
         for path in glob.glob(f"{folder}/out-*"):
             with open(path) as file:
                 text = file.read()
             thread = int(re.search(r"^thread: (\d+)", text, re.M)[1])
             threads[thread] = int(re.search(r"^totals: (\d+)", text, re.M)[1])
-    return (threads[1] if caller_only else sum(threads.values())) / made
+    return made, threads
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def reached_cell(pairs):
+    """`pairs`: (value, reach), the value None where it was not measured."""
+    bounded = [(value, reach) for value, reach in pairs if reach is not None]
+    if not bounded:
+        return "-"
+    measured = [(value, reach) for value, reach in bounded if value is not None]
+    missed = [f"{figure_text(value)} > {figure_text(reach)}" for value, reach in measured if value > reach]
+    if missed:
+        return "no: " + ", ".join(missed)
+    return "yes" if len(measured) == len(bounded) else "not measured"
 
 
 def figure_text(value):

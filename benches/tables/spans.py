@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import measure
-from measure import OURS, figure_text, say
+from measure import OURS, figure_text, reached_cell, say, table
 import compile as compile_cost
 
 PEERS = ["fastrace", "tracing", "opentelemetry-aws", "xray-lite"]
@@ -186,18 +186,6 @@ def best_cell(figures, row, peers):
     return joined(row.groups, text) + (f" ({names.pop()})" if len(names) == 1 else "")
 
 
-def reached_cell(pairs):
-    """`pairs`: (value, reach), the value None where it was not measured."""
-    bounded = [(value, reach) for value, reach in pairs if reach is not None]
-    if not bounded:
-        return "-"
-    measured = [(value, reach) for value, reach in bounded if value is not None]
-    missed = [f"{figure_text(value)} > {figure_text(reach)}" for value, reach in measured if value > reach]
-    if missed:
-        return "no: " + ", ".join(missed)
-    return "yes" if len(measured) == len(bounded) else "not measured"
-
-
 def row_cells(figures, row):
     best = best_cell(figures, row, row.peers)
     if row.peers is DELIVERING:
@@ -267,11 +255,6 @@ def compile_cells(names, rounds):
 
 
 HEADER = ["figure", "ours", "best peer in this run", "floor in this run", "reach", "reached"]
-
-
-def table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
 def details(figures):

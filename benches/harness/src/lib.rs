@@ -1,4 +1,5 @@
-//! The measuring side of `benches/run spans`: each peer is a binary that hands its scenarios to [`Peer::main`].
+//! The measuring side of `benches/run spans`: each peer is a binary that hands its scenarios to [`Peer::main`]; [`reports`] is
+//! that of `benches/run rollbar`.
 //!
 //! A scenario runs in a process of its own, and is measured one way per process; `tables/` starts those processes, interleaves
 //! them, and makes the table. Linux on x86-64 only (`fork`, callgrind's request, the time-stamp counter).
@@ -6,6 +7,7 @@
 mod allocations;
 mod callgrind;
 mod measure;
+pub mod reports;
 mod scenario;
 mod sink;
 
