@@ -165,25 +165,17 @@ impl Assembly {
     /// The innermost frame is the place that is known, also where the program has no debug information.
     fn end_at(&mut self, frames: &mut Vec<Frame>, place: &Place) {
         let known = self.symbols.frame_at(&place.file, place.line, place.method.as_deref());
-        match frames.last_mut() {
-            // The stack has the file. Its debug information may have no path of the function, or no line.
-            Some(last)
-                if is_file(&last.filename, &known.filename) && may_be_same(last.method(), known.method()) =>
-            {
-                let longer = |method: &Option<String>| method.as_ref().map_or(0, String::len);
-                if longer(&known.method) > longer(&last.method) {
-                    last.method.clone_from(&known.method);
-                }
-                if last.lineno.is_none() || place.method.is_none() {
-                    *last = Frame { method: last.method.take(), ..known };
-                }
+        let mut filename = None;
+        // The stack has the function, perhaps more than once, as the closures that attributes make of it; with the path that
+        // the other frames have, but perhaps without a name or another line of it.
+        while let Some(last) = frames.pop_if(|last| is_of(last, &known)) {
+            if place.method.is_none() && last.method.is_some() {
+                frames.push(Frame { method: last.method, filename: last.filename, ..known });
+                return;
             }
-            // The stack has no files.
-            Some(last) if last.lineno.is_none() && may_be_same(last.method(), known.method()) => {
-                *last = Frame { method: last.method.take().or(known.method.clone()), ..known };
-            }
-            _ => frames.push(known),
+            filename = Some(last.filename);
         }
+        frames.push(Frame { filename: filename.unwrap_or_else(|| known.filename.clone()), ..known });
     }
 
     /// Of a chain the outermost error has the stack of the report; the innermost has its own, where it brings one.
@@ -212,19 +204,34 @@ impl Assembly {
     }
 }
 
-/// Whether two paths are one file's: the debug information may have the folder that the program was built in.
-fn is_file(stack: &str, place: &str) -> bool {
-    stack == place || stack.strip_suffix(place).is_some_and(|folder| folder.ends_with(['/', '\\']))
+/// Lines that attributes may take above a function: what they make of it stands there.
+const ATTRIBUTE_LINES: u32 = 16;
+
+/// Whether a frame of the stack is the function that is known to be the innermost.
+fn is_of(frame: &Frame, known: &Frame) -> bool {
+    let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let unnamed = frame.method().is_none_or(|method| method.starts_with('{'));
+    let named_alike = match (frame.method(), known.method()) {
+        (Some(frame), Some(known)) => last(frame) == last(known),
+        // A report made by hand knows its file and line alone: it is the innermost function of that file.
+        _ => true,
+    };
+    match (frame.line(), known.line()) {
+        (Some(line), Some(at)) if unnamed && known.method().is_some() => {
+            is_file(frame.filename(), known.filename())
+                && (at.saturating_sub(ATTRIBUTE_LINES)..=at).contains(&line)
+        }
+        (Some(_), _) => is_file(frame.filename(), known.filename()) && named_alike,
+        (None, _) => named_alike && frame.method().is_some(),
+    }
 }
 
-/// Whether two names may be one function's: debug information may have the last part of its path alone, and a place may have
-/// none.
-fn may_be_same(stack: Option<&str>, place: Option<&str>) -> bool {
-    let last = |name: &'_ str| name.rsplit("::").next().unwrap_or_default().to_owned();
-    match (stack, place) {
-        (Some(stack), Some(place)) => last(stack) == last(place),
-        _ => true,
-    }
+/// Whether two paths are one file's: either may be relative to a folder of the other.
+fn is_file(one: &str, other: &str) -> bool {
+    let within = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|folder| folder.is_empty() || folder.ends_with(['/', '\\']))
+    };
+    within(one, other) || within(other, one)
 }
 
 /// The scope's values, the report's, and the trace.
