@@ -148,8 +148,7 @@ fn record(service: &'static str, daemon_address: &str) -> xray_runtime::Recorder
 
 /// The client that all reports of the program go to. Without a token of its own it has one that does for a double.
 fn report(settings: &Rollbar, reports: &Destination) -> Result<RollbarGuard, rollbar_runtime::BuildError> {
-    let builder =
-        rollbar_runtime::Rollbar::builder().root(env!("CARGO_MANIFEST_DIR")).shutdown_timeout(FLUSH);
+    let builder = rollbar_runtime::Rollbar::builder().shutdown_timeout(FLUSH);
     let builder = match reports {
         Destination::Here(address) => builder.endpoint(format!("http://{address}")),
         Destination::Taken(address) => builder.endpoint(format!("http://{address}")),
