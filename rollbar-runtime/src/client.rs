@@ -38,11 +38,10 @@ struct Client {
 enum Sink {
     /// Nothing is sent: no token, or switched off.
     Off,
-    Memory(Memory),
+    Memory(Box<Memory>),
     Worker {
         worker: Worker,
-        pid: u32,
-        sending: Sending,
+        sending: Box<Sending>,
         child: OnceLock<Rollbar>,
     },
 }
@@ -98,7 +97,9 @@ impl Rollbar {
 
     pub(crate) fn with_memory(settings: Settings) -> (Self, Captured) {
         let (memory, captured) = Memory::new();
-        let client = Self::new(settings, |settings, counters| Sink::Memory(memory.begin(settings, counters)));
+        let client = Self::new(settings, |settings, counters| {
+            Sink::Memory(Box::new(memory.begin(settings, counters)))
+        });
         (client, captured)
     }
 
@@ -106,7 +107,7 @@ impl Rollbar {
         let counters = Arc::new(Counters::default());
         let settings = Arc::new(settings);
         let worker = Worker::start(Arc::clone(&settings), Arc::clone(&counters), &sending)?;
-        let sink = Sink::Worker { worker, pid: std::process::id(), sending, child: OnceLock::new() };
+        let sink = Sink::Worker { worker, sending: Box::new(sending), child: OnceLock::new() };
         Ok(Self::of(settings, counters, sink))
     }
 
@@ -153,9 +154,10 @@ impl Rollbar {
 
     /// How Rollbar is reached, where that is over HTTP.
     pub(crate) fn http(&self) -> Option<&HttpSettings> {
-        match &self.0.sink {
-            Sink::Worker { sending: Sending { source: Source::Http(http), .. }, .. } => Some(http),
-            _ => None,
+        let Sink::Worker { sending, .. } = &self.0.sink else { return None };
+        match &sending.source {
+            Source::Http(http) => Some(http),
+            Source::Own(_) => None,
         }
     }
 
@@ -173,8 +175,8 @@ impl Rollbar {
     /// [`flush_async`](Self::flush_async).
     pub fn flush(&self, deadline: Duration) -> Flushed {
         let before = self.stats();
-        if let Sink::Worker { worker, pid, child, .. } = &self.0.sink {
-            if *pid == std::process::id() {
+        if let Sink::Worker { worker, child, .. } = &self.0.sink {
+            if worker.is_here() {
                 worker.flush(deadline);
             } else if let Some(child) = child.get() {
                 return child.flush(deadline);
@@ -213,13 +215,13 @@ impl Rollbar {
 
     /// This client, or in a child of `fork` the child's own: the worker's thread is the parent's.
     pub(crate) fn of_this_process(self) -> Self {
-        let Sink::Worker { pid, child, sending, .. } = &self.0.sink else { return self };
-        if *pid == std::process::id() {
+        let Sink::Worker { worker, child, sending, .. } = &self.0.sink else { return self };
+        if worker.is_here() {
             return self;
         }
         let settings = || (*self.0.settings).clone();
         let own = child.get_or_init(|| {
-            Self::with_worker(settings(), sending.clone()).unwrap_or_else(|_| Self::off(settings()))
+            Self::with_worker(settings(), (**sending).clone()).unwrap_or_else(|_| Self::off(settings()))
         });
         // A child of the child.
         own.clone().of_this_process()

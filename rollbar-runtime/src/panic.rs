@@ -113,7 +113,8 @@ pub(crate) fn chain(payload: &dyn Any) -> Chain {
 
 /// The same within the hook. There a panic of an error's `Display` would abort the program: who can be read from another thread is.
 fn chain_in_hook(payload: &(dyn Any + Send)) -> Chain {
-    let unread = || Chain::from_message("panic", "(the error in the payload of the panic cannot be read)", LIMITS);
+    let unread =
+        || Chain::from_message("panic", "(the error in the payload of the panic cannot be read)", LIMITS);
     match payload.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         Some(error) => beside(|| Chain::from_error(&**error, "panic", LIMITS)).unwrap_or_else(unread),
         None if payload.is::<Box<dyn Error + Send>>() => unread(),

@@ -28,7 +28,8 @@ impl<E: Error> Seen<'_, E> {
     /// Whether the error is an `A`, or is due to one. The first is told by its name, since it may hold borrows.
     pub fn is<A: Error + 'static>(&self) -> bool {
         let error = self.0.0.0;
-        type_name::<E>() == type_name::<A>() || guarded(|| caught(|| has::<A>(error.source()))).unwrap_or(false)
+        type_name::<E>() == type_name::<A>()
+            || guarded(|| caught(|| has::<A>(error.source()))).unwrap_or(false)
     }
 }
 
