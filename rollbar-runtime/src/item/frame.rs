@@ -1,6 +1,9 @@
 //! One call of a stack.
 
-use serde::Serialize;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// One call of a stack.
@@ -14,7 +17,7 @@ pub struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) method: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code: Option<String>,
+    pub(crate) code: Option<Line>,
     #[serde(skip_serializing_if = "SourceContext::is_empty")]
     pub(crate) context: SourceContext,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -26,8 +29,31 @@ pub struct Frame {
 /// The lines of source round a frame's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct SourceContext {
-    pub(crate) pre: Vec<String>,
-    pub(crate) post: Vec<String>,
+    pub(crate) pre: Vec<Line>,
+    pub(crate) post: Vec<Line>,
+}
+
+/// A line of source: all frames that show it share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line(Arc<str>);
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Deref for Line {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
 }
 
 impl SourceContext {

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use body::{Body, CrashReport, Exception, Message, Trace, TraceChain};
+pub(crate) use frame::Line;
 pub use frame::{Frame, SourceContext};
 pub use limit::{MAX_CODE_VERSION_CHARS, MAX_PERSON_ID_CHARS, MAX_TEXT_CHARS};
 pub use person::Person;

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use xray_error::{Origin, label_of, text_of};
 
@@ -41,6 +42,8 @@ pub(super) struct Call {
     pub(super) method: Option<Box<str>>,
     /// Empty when unknown.
     pub(super) path: Box<str>,
+    /// The path as a frame has it, once one was made.
+    pub(super) filename: OnceLock<Box<str>>,
     pub(super) line: Option<u32>,
     pub(super) column: Option<u32>,
     pub(super) origin: Origin,
@@ -54,6 +57,7 @@ impl Call {
             origin: Origin::of(&label, path),
             method: method_of(&label),
             path: path.into(),
+            filename: OnceLock::new(),
             line: (line > 0).then_some(line),
             column: None,
         }

@@ -94,9 +94,12 @@ impl Symbols {
     }
 
     fn frame(&mut self, call: &Call) -> Frame {
-        let filename = if call.path.is_empty() { "?".into() } else { self.root.shown(&call.path) };
+        let filename = || {
+            let shown = if call.path.is_empty() { "?".into() } else { self.root.shown(&call.path) };
+            xray_error::cut(&shown, MAX_PATH_CHARS).into()
+        };
         let mut frame = Frame {
-            filename: xray_error::cut(&filename, MAX_PATH_CHARS).to_owned(),
+            filename: call.filename.get_or_init(filename).to_string(),
             lineno: call.line,
             colno: call.column,
             method: call.method.as_ref().map(ToString::to_string),

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::item::Line;
+
 /// Lines before and after the one that is asked for; as Rollbar's gem has it.
 const CONTEXT_LINES: usize = 4;
 
@@ -13,6 +15,9 @@ const MAX_LINE_CHARS: usize = 512;
 
 /// Bytes of a file. Larger ones are generated, and of no use to a reader.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Lines of a file. They take more than their text.
+const MAX_LINES: usize = 100_000;
 
 /// Files that are kept, those that are not there included.
 const MAX_FILES: usize = 64;
@@ -23,9 +28,9 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A line and those round it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
-    pub(super) code: String,
-    pub(super) pre: Vec<String>,
-    pub(super) post: Vec<String>,
+    pub(super) code: Line,
+    pub(super) pre: Vec<Line>,
+    pub(super) post: Vec<Line>,
 }
 
 /// The files that were asked for last.
@@ -79,7 +84,7 @@ impl SourceFiles {
 
     fn read(&self, path: &str) -> Option<SourceFile> {
         let below_root = self.root.as_ref().and_then(|root| read(&root.join(path)));
-        below_root.or_else(|| read(Path::new(path))).map(SourceFile::new)
+        below_root.or_else(|| read(Path::new(path))).map(|text| SourceFile::new(&text))
     }
 
     /// Forgets the files that were asked for longest ago.
@@ -106,38 +111,27 @@ fn read(path: &Path) -> Option<String> {
 
 #[derive(Debug)]
 struct SourceFile {
-    text: Box<str>,
-    /// Where each line begins.
-    starts: Box<[u32]>,
+    lines: Box<[Line]>,
 }
 
 impl SourceFile {
-    fn new(text: String) -> Self {
-        // A file's text, and lossy at most three times its bytes, is far below 4 GiB.
-        let after_breaks = text.match_indices('\n').map(|(at, _)| at as u32 + 1);
-        let starts =
-            std::iter::once(0).chain(after_breaks).filter(|start| (*start as usize) < text.len()).collect();
-        Self { starts, text: text.into() }
+    fn new(text: &str) -> Self {
+        let shown = |line: &str| xray_error::cut(line.trim_end(), MAX_LINE_CHARS).into();
+        Self { lines: text.split_terminator('\n').take(MAX_LINES).map(shown).collect() }
     }
 
     fn bytes(&self) -> usize {
-        self.text.len() + size_of_val::<[u32]>(&self.starts)
-    }
-
-    /// The line with this index, from 0.
-    fn line(&self, index: usize) -> Option<String> {
-        let start = *self.starts.get(index)? as usize;
-        let end = self.starts.get(index + 1).map_or(self.text.len(), |next| *next as usize);
-        let line = self.text[start..end].trim_end();
-        Some(xray_error::cut(line, MAX_LINE_CHARS).to_owned())
+        // Beside its text, each has a pointer with a length and two counts.
+        self.lines.iter().map(|line| line.len() + 4 * size_of::<usize>()).sum()
     }
 
     fn excerpt(&self, line: u32) -> Option<Excerpt> {
         let at = (line as usize).checked_sub(1)?;
+        let (pre, [code, post @ ..]) = self.lines.split_at_checked(at)? else { return None };
         Some(Excerpt {
-            code: self.line(at)?,
-            pre: (at.saturating_sub(CONTEXT_LINES)..at).filter_map(|index| self.line(index)).collect(),
-            post: (at + 1..=at + CONTEXT_LINES).filter_map(|index| self.line(index)).collect(),
+            code: code.clone(),
+            pre: pre[pre.len().saturating_sub(CONTEXT_LINES)..].to_vec(),
+            post: post[..post.len().min(CONTEXT_LINES)].to_vec(),
         })
     }
 }

@@ -39,7 +39,7 @@ fn a_line_comes_with_four_before_and_four_after() {
     let folder = Folder::new();
     folder.write("a.rs", numbered(20));
     let mut files = folder.files();
-    let line = |n| format!("    line {n};");
+    let line = |n| Line::from(&*format!("    line {n};"));
     for (at, pre, post) in [(1, 1..1, 2..6), (3, 1..3, 4..8), (10, 6..10, 11..15), (20, 16..20, 21..21)] {
         let excerpt =
             Excerpt { code: line(at), pre: pre.map(line).collect(), post: post.map(line).collect() };
@@ -56,7 +56,7 @@ fn a_line_comes_with_four_before_and_four_after() {
 fn the_current_folder_is_looked_in_too() {
     let folder = Folder::new();
     let excerpt = folder.files().excerpt("src/symbols/source_tests.rs", 1).unwrap();
-    assert_eq!(excerpt.code, "use std::fs;");
+    assert_eq!(&*excerpt.code, "use std::fs;");
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn odd_files_do_no_harm() {
     folder.write("secret.toml", "token");
     fs::create_dir(folder.0.join("folder.rs")).unwrap();
     let mut files = folder.files();
-    assert_eq!(files.excerpt("long.rs", 1).unwrap().code, "é".repeat(512));
-    assert_eq!(files.excerpt("bytes.rs", 1).unwrap().code, "one");
-    assert_eq!(files.excerpt("bytes.rs", 2).unwrap().code, "\u{fffd}\u{fffd}");
+    assert_eq!(&*files.excerpt("long.rs", 1).unwrap().code, &*"é".repeat(512));
+    assert_eq!(&*files.excerpt("bytes.rs", 1).unwrap().code, "one");
+    assert_eq!(&*files.excerpt("bytes.rs", 2).unwrap().code, "\u{fffd}\u{fffd}");
     for none in
         ["empty.rs", "large.rs", "secret.toml", "folder.rs", "missing.rs", "\0.rs", "/dev/zero", ".rs"]
     {
@@ -102,9 +102,12 @@ fn the_files_kept_are_bounded_by_number_and_by_bytes() {
     for n in 0..200 {
         // Missing files are kept as such: they are not looked for again and again.
         files.excerpt(&format!("{n}.rs"), 1);
-        assert_eq!(files.excerpt("first.rs", 1).unwrap().code, "first", "asked for, and forgotten");
+        assert_eq!(&*files.excerpt("first.rs", 1).unwrap().code, "first", "asked for, and forgotten");
         assert!(files.files.len() <= MAX_FILES);
     }
+    folder.write("breaks.rs", "\n".repeat(MAX_FILE_BYTES as usize));
+    assert!(files.excerpt("breaks.rs", 7).is_some());
+    assert!(files.bytes <= MAX_BYTES, "{}", files.bytes);
     let large = numbered(50_000);
     for n in 0..20 {
         let name = format!("large{n}.rs");
@@ -118,10 +121,10 @@ fn the_files_kept_are_bounded_by_number_and_by_bytes() {
 proptest! {
     #[test]
     fn lines_are_those_of_the_text(text in "[a-zé\r\n ]{0,60}", line in 0_u32..20) {
-        let file = SourceFile::new(text.clone());
+        let file = SourceFile::new(&text);
         let expected = (line as usize).checked_sub(1).and_then(|at| text.split('\n').nth(at));
         // After the last line break there is no line.
         let expected = expected.filter(|_| (line as usize) <= text.lines().count());
-        prop_assert_eq!(file.excerpt(line).map(|excerpt| excerpt.code), expected.map(|line| line.trim_end().to_owned()));
+        prop_assert_eq!(file.excerpt(line).map(|excerpt| excerpt.code), expected.map(|line| line.trim_end().into()));
     }
 }
