@@ -35,11 +35,15 @@ impl Local {
         self.0.rollbar()
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.0.tcp_addr().unwrap())
+    }
+
     pub(crate) fn builder(&self) -> RollbarBuilder {
         Rollbar::builder()
             .access_token(TOKEN)
             .environment("test")
-            .endpoint(format!("http://{}", self.0.tcp_addr().unwrap()))
+            .endpoint(self.url())
             .proxy(Proxy::Off)
             .panics(false)
     }
