@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 use xray_error::Chain;
 
@@ -31,6 +31,7 @@ pub(crate) struct Assembly {
     symbols: Symbols,
     scrubber: Scrubber,
     language: &'static str,
+    pid: u32,
     /// Which hooks have panicked: the transforms, then the last hook.
     off: Vec<AtomicBool>,
 }
@@ -42,6 +43,7 @@ impl Assembly {
             symbols: Symbols::new(symbols),
             scrubber: Scrubber::new(&settings.scrub_fields),
             language: concat!("rust ", env!("ROLLBAR_RUSTC_VERSION")),
+            pid: std::process::id(),
             off: (0..=settings.transforms.len()).map(|_| AtomicBool::new(false)).collect(),
             settings,
             counters,
@@ -68,7 +70,10 @@ impl Assembly {
         if let Some(data) = data.as_object_mut() {
             data.insert("uuid".to_owned(), uuid.to_string().into());
         }
-        Some(Assembled { uuid, level, tree: json!({ "data": data }) })
+        // `json!` would copy it.
+        let mut tree = Map::new();
+        tree.insert("data".to_owned(), data);
+        Some(Assembled { uuid, level, tree: Value::Object(tree) })
     }
 
     /// Runs a hook. One that panics has changed nothing, and is not called again: the item goes without it.
@@ -120,8 +125,7 @@ impl Assembly {
             }
         };
         let settings = &self.settings;
-        let mut item = Item::new(&settings.environment, body);
-        item.set_uuid(uuid);
+        let mut item = Item::with_uuid(uuid, &settings.environment, body);
         item.set_level(level);
         item.set_time(time);
         item.set_language(self.language);
@@ -147,7 +151,7 @@ impl Assembly {
         server.set_host(settings.host.as_deref());
         server.set_root(settings.root.as_deref().and_then(|root| root.to_str()));
         server.set_branch(settings.branch.as_deref());
-        server.put("pid", std::process::id());
+        server.put("pid", self.pid);
         if let Some(thread) = thread {
             server.put("thread", &*thread);
         }

@@ -67,6 +67,7 @@ pub(crate) fn client_text<'a>(
 
 /// What the policy leaves of the address of the client: the first of `X-Forwarded-For`, `X-Real-Ip` (`header` gives the
 /// value of a name in any case) and the other end of the connection that is an address.
+#[cfg_attr(not(feature = "tower"), allow(dead_code))]
 pub(crate) fn client_ip<'a>(
     policy: IpPolicy,
     header: impl Fn(&str) -> Option<&'a str>,

@@ -3,6 +3,7 @@
 //! The lock is held for a few map and queue operations; nobody formats, allocates much, or runs the user's code under it.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::occurrence::Occurrence;
@@ -40,7 +41,7 @@ struct Waiting {
     /// By level, the oldest first.
     levels: [VecDeque<Entry>; 5],
     /// Of each group that waits: how many there are, and which one came last.
-    groups: HashMap<u64, Group>,
+    groups: HashMap<u64, Group, KeyIsHash>,
     items: usize,
     bytes: usize,
     next: u64,
@@ -206,5 +207,25 @@ impl Waiting {
                 self.groups.remove(&entry.group);
             }
         }
+    }
+}
+
+/// The key of a group is a hash already.
+type KeyIsHash = BuildHasherDefault<Identity>;
+
+#[derive(Debug, Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

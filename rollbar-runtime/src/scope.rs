@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::IpPolicy;
+use crate::baggage;
 use crate::current;
 use crate::item::{Person, Request, Telemetry};
 use crate::report::guarded;
@@ -170,6 +171,13 @@ impl Scope {
         let mut known = self.snapshot();
         known.served = Some(served(known.served.take()));
         Self(Arc::new(Shared { known: Mutex::new(known) }))
+    }
+
+    /// The value of the header `baggage` that tells another service which session of Rollbar the request at hand belongs to;
+    /// `None` where it belongs to none.
+    pub fn baggage(&self) -> Option<String> {
+        let served = self.known().served.clone()?;
+        baggage::header(served.attributes().iter().map(|(key, value)| (*key, value.as_str())))
     }
 
     /// Notes an event, which the next item in this scope tells as what happened before. The latest

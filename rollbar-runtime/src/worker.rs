@@ -74,6 +74,8 @@ struct Shared {
     stopping: AtomicBool,
     /// The number of the oldest occurrence that has not ended, or of the next one.
     oldest: AtomicU64,
+    /// The least number that anybody who flushes waits for. To wake one at every item costs two switches of threads.
+    wanted: AtomicU64,
     settled: Mutex<()>,
     settling: Condvar,
     counters: Arc<Counters>,
@@ -95,6 +97,7 @@ impl Worker {
             sleeping: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             oldest: AtomicU64::new(0),
+            wanted: AtomicU64::new(u64::MAX),
             settled: Mutex::new(()),
             settling: Condvar::new(),
             counters: Arc::clone(&counters),
@@ -108,14 +111,15 @@ impl Worker {
             set_flag(REPORTING, true);
             let body = AssertUnwindSafe(|| {
                 let sender = Sender::new(own.clone(), settings, transport, sending);
-                runtime.block_on(sender.run());
+                // As a task: to wake the root of the runtime takes two system calls each time.
+                runtime.block_on(async { tokio::spawn(sender.run()).await })
             });
-            let ended = catch_unwind(body);
-            if ended.is_err() {
+            let has_ended = matches!(catch_unwind(body), Ok(Ok(())));
+            if !has_ended {
                 tracing::error!("the thread that sends Rollbar items panicked; no more are sent");
                 own.stopping.store(true, Ordering::Release);
             }
-            own.abandon(if ended.is_ok() { Loss::AfterShutdown } else { Loss::Worker });
+            own.abandon(if has_ended { Loss::AfterShutdown } else { Loss::Worker });
         };
         let thread = std::thread::Builder::new().name("rollbar".to_owned()).stack_size(STACK_BYTES);
         thread.spawn(run).map_err(StartError::Thread)?;
@@ -183,21 +187,27 @@ impl Shared {
     fn wait_for(&self, target: u64, deadline: Duration) {
         let begun = Instant::now();
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.oldest.load(Ordering::Acquire) < target {
+        loop {
+            // Said before the look: who settles after it sees it.
+            self.wanted.fetch_min(target, Ordering::SeqCst);
             // No `Instant` for the end: `Duration::MAX` has none.
             let left = deadline.saturating_sub(begun.elapsed());
-            if left.is_zero() {
+            if self.oldest.load(Ordering::SeqCst) >= target || left.is_zero() {
                 return;
             }
             settled = self.settling.wait_timeout(settled, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Tells those who flush.
+    /// Tells those who flush, where they wait for no more than this. Those who still wait will say so again.
     fn settle(&self, oldest: u64) {
-        self.oldest.store(oldest, Ordering::Release);
-        drop(self.settled.lock().unwrap_or_else(PoisonError::into_inner));
-        self.settling.notify_all();
+        self.oldest.store(oldest, Ordering::SeqCst);
+        if self.wanted.load(Ordering::SeqCst) <= oldest {
+            let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            self.wanted.store(u64::MAX, Ordering::SeqCst);
+            drop(settled);
+            self.settling.notify_all();
+        }
     }
 
     /// Nobody will send what waits.

@@ -1,5 +1,7 @@
 //! The queue, the worker and its accounts, over a transport of the tests' own. Each client is its own: nothing is installed.
 
+#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 

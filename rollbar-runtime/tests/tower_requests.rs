@@ -139,6 +139,17 @@ async fn an_item_tells_of_its_request() {
 }
 
 #[tokio::test]
+async fn the_session_of_a_request_goes_on_to_other_services() {
+    let (rollbar, _) = Rollbar::in_memory();
+    let told = get(async || current_scope().baggage().unwrap_or_default());
+    let router = Router::new().route("/", told).layer(RollbarLayer::with_client(&rollbar));
+    let mut with_session = request("/");
+    with_session.headers_mut().insert("baggage", "a=b, rollbar.session.id=s1".parse().unwrap());
+    assert_eq!(answer(&router, with_session).await.1, "rollbar.session.id=s1");
+    assert_eq!(answer(&router, request("/")).await.1, "");
+}
+
+#[tokio::test]
 async fn answers_of_the_fifth_kind_are_items_and_no_others() {
     let (router, captured) = reporting(|layer| layer.expect_status(StatusCode::SERVICE_UNAVAILABLE));
     for code in [200, 302, 400, 404, 429, 499, 503] {

@@ -27,20 +27,23 @@ pin_project! {
     }
 }
 
-/// What the future takes along between polls.
+/// What the future takes along between polls. The usual one has nothing: no client or scope was entered round it, and its
+/// attribute has no arguments.
 #[derive(Debug)]
 struct Carried {
-    /// The client and the scope in force at its first poll, or where it was made.
-    context: Option<Arc<current::Context>>,
     begun: bool,
-    /// The arguments' words and the errors that cross its functions; rarely there.
     rest: Option<Box<Rest>>,
 }
 
 #[derive(Debug, Default)]
 struct Rest {
+    /// The client and the scope in force at its first poll, or where it was made.
+    context: Option<Arc<current::Context>>,
     details: Option<Box<Details>>,
+    /// The errors that cross its functions.
     crossing: Option<Crossing>,
+    /// During a poll: what was in force before it.
+    before: Option<Option<Arc<current::Context>>>,
 }
 
 impl<F: Future, P: Outcome<F::Output>> Captured<F, P> {
@@ -48,24 +51,20 @@ impl<F: Future, P: Outcome<F::Output>> Captured<F, P> {
     #[track_caller]
     #[inline]
     pub(crate) fn new(_: &'static str, inner: F, outcome: P) -> Self {
-        let carried = Carried { context: None, begun: false, rest: None };
+        let carried = Carried { begun: false, rest: None };
         Self { inner, carried, location: Location::caller(), outcome }
     }
 
     /// In the scope in force now.
     #[track_caller]
     pub(crate) fn here(_: &'static str, inner: F, outcome: P) -> Self {
-        let carried = Carried { context: current::context(), begun: true, rest: None };
-        Self { inner, carried, location: Location::caller(), outcome }
+        Self { inner, carried: Carried::here(None), location: Location::caller(), outcome }
     }
 
     /// With what the arguments say; in the scope in force now.
     #[track_caller]
     pub(crate) fn from_entry(entry: Entry, inner: F, outcome: P) -> Self {
-        let rest =
-            entry.into_details().map(|details| Box::new(Rest { details: Some(details), crossing: None }));
-        let carried = Carried { context: current::context(), begun: true, rest };
-        Self { inner, carried, location: Location::caller(), outcome }
+        Self { inner, carried: Carried::here(entry.into_details()), location: Location::caller(), outcome }
     }
 }
 
@@ -89,11 +88,33 @@ impl<F: Future, P: Outcome<F::Output>> Future for Captured<F, P> {
     }
 }
 
+impl Carried {
+    fn here(details: Option<Box<Details>>) -> Self {
+        let context = current::context();
+        let rest = (context.is_some() || details.is_some())
+            .then(|| Box::new(Rest { context, details, ..Rest::default() }));
+        Self { begun: true, rest }
+    }
+
+    /// Puts in force what the future takes along.
+    #[cold]
+    #[inline(never)]
+    fn restore(&mut self) {
+        let rest = self.rest.get_or_insert_default();
+        if self.begun {
+            rest.before = Some(current::replace(rest.context.clone()));
+        } else {
+            rest.context = current::context();
+        }
+        if let Some(crossing) = rest.crossing.take() {
+            crossing::put(crossing);
+        }
+    }
+}
+
 /// One poll. What is in force is put back when it is dropped, by a panic too.
 struct Turn<'a> {
     carried: &'a mut Carried,
-    before: Option<Arc<current::Context>>,
-    swapped: bool,
     over: bool,
 }
 
@@ -101,26 +122,10 @@ impl<'a> Turn<'a> {
     #[inline(always)]
     fn begin(carried: &'a mut Carried) -> Self {
         deeper();
-        let plain = flags() & CONTEXT == 0 && carried.context.is_none() && carried.rest.is_none();
-        let mut turn = Self { carried, before: None, swapped: false, over: false };
-        if !plain {
-            turn.restore();
+        if flags() & CONTEXT != 0 || carried.rest.is_some() {
+            carried.restore();
         }
-        turn
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn restore(&mut self) {
-        if !self.carried.begun {
-            self.carried.context = current::context();
-        } else {
-            self.before = current::replace(self.carried.context.clone());
-            self.swapped = true;
-        }
-        if let Some(crossing) = self.carried.rest.as_mut().and_then(|rest| rest.crossing.take()) {
-            crossing::put(crossing);
-        }
+        Self { carried, over: false }
     }
 }
 
@@ -129,23 +134,22 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let state = shallower();
         self.carried.begun = true;
-        if state.flags & SETTLES != 0 || self.swapped {
-            leave(self, state);
+        if state.flags & SETTLES != 0 || self.carried.rest.is_some() {
+            leave(self.carried, self.over, state);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn leave(turn: &mut Turn<'_>, state: current::State) {
-    let details = turn.carried.rest.as_ref().and_then(|rest| rest.details.as_deref());
-    settle(state, details, turn.over);
+fn leave(carried: &mut Carried, over: bool, state: current::State) {
+    let details = carried.rest.as_ref().and_then(|rest| rest.details.as_deref());
+    settle(state, details, over);
     // The outermost future takes along what is remembered: others run on this thread before its next poll.
-    if state.flags & ERROR_CROSSES != 0 && state.depth == 0 && !turn.over {
-        let rest = turn.carried.rest.get_or_insert_default();
-        rest.crossing = crossing::take();
+    if state.flags & ERROR_CROSSES != 0 && state.depth == 0 && !over {
+        carried.rest.get_or_insert_default().crossing = crossing::take();
     }
-    if turn.swapped {
-        current::replace(turn.before.take());
+    if let Some(before) = carried.rest.as_mut().and_then(|rest| rest.before.take()) {
+        current::replace(before);
     }
 }

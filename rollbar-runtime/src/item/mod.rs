@@ -83,13 +83,17 @@ impl Item {
     /// An item with nothing but what the API demands, a new uuid and the present time. The level is the API's default:
     /// `error` for traces and crash reports, `info` for messages.
     pub fn new(environment: &str, body: impl Into<Body>) -> Self {
+        Self::with_uuid(Uuid::new_v4(), environment, body)
+    }
+
+    pub(crate) fn with_uuid(uuid: Uuid, environment: &str, body: impl Into<Body>) -> Self {
         let body = body.into();
         Self {
             environment: environment.into(),
             level: body.default_level(),
             body,
             timestamp: seconds(SystemTime::now()),
-            uuid: Uuid::new_v4(),
+            uuid,
             code_version: None,
             platform: std::env::consts::OS.to_owned(),
             language: "rust".to_owned(),
@@ -152,10 +156,6 @@ impl Item {
     /// The occurrence's identity: what a report returned. A retry has the same.
     pub fn uuid(&self) -> Uuid {
         self.uuid
-    }
-
-    pub(crate) fn set_uuid(&mut self, uuid: Uuid) {
-        self.uuid = uuid;
     }
 
     /// The version of the program; cut at 40 characters.
