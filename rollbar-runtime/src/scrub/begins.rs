@@ -48,13 +48,11 @@ impl Pairs {
 
 /// The first place from `start` where a rule may begin, outside a parameter; the end where there is none.
 pub(super) fn next(bytes: &[u8], start: usize) -> usize {
+    let may_begin =
+        |&[byte, next]: &[u8; 2]| PAIRS.first[usize::from(byte)] & PAIRS.second[usize::from(next)] != 0;
     // Each rule asks for more than one byte.
-    let may_begin = |pair: &[u8]| match *pair {
-        [byte, next] => PAIRS.first[usize::from(byte)] & PAIRS.second[usize::from(next)] != 0,
-        _ => false,
-    };
     let rest = bytes.get(start..).unwrap_or_default();
-    rest.windows(2).position(may_begin).map_or(bytes.len(), |length| start + length)
+    rest.array_windows().position(may_begin).map_or(bytes.len(), |length| start + length)
 }
 
 #[cfg(test)]
