@@ -1,6 +1,8 @@
 //! The project's pages say what the code says. Their blocks of Rust are compiled as doc tests: the README's of this package,
 //! those of the runtimes' pages of these.
 
+#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
