@@ -160,12 +160,12 @@ impl Pushed {
 
 impl Waiting {
     /// In a burst the last one that waits stands for those that follow: of the same text after a few, of the same group
-    /// once the queue is half full.
+    /// once the queue is three quarters full.
     fn coalesce(&mut self, group: u64, text: u64, bounds: Bounds, new: &Occurrence) -> Option<Pushed> {
-        let half_full = self.items > bounds.items / 2 || self.bytes > bounds.bytes / 2;
+        let nearly_full = self.items > bounds.items / 4 * 3 || self.bytes > bounds.bytes / 4 * 3;
         let known = self.groups.get_mut(&group)?;
         let again = known.text == text;
-        if !(again && known.same_text >= BURST || half_full && known.waiting >= BURST) {
+        if !(again && known.same_text >= BURST || nearly_full && known.waiting >= BURST) {
             return None;
         }
         let last = known.last;

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Occurrences that were taken in.
+    /// Occurrences that were taken in; with the items that an earlier run left in the spool folder, and those that tell Rollbar of
+    /// losses, once they have ended.
     pub reported: u64,
     /// Items that Rollbar has accepted.
     pub sent: u64,
     /// Occurrences that an accepted item stands for, beside its own: bursts of one fingerprint. The item tells their number.
     pub coalesced: u64,
-    /// Occurrences that wait, in memory or in the spool folder's reach, or are being sent.
+    /// Occurrences that wait or are being sent.
     pub pending: u64,
     /// Written to the spool folder, to be sent at the next start. They count as dropped here and now.
     pub dropped_spooled: u64,

@@ -210,6 +210,21 @@ impl Shared {
         }
     }
 
+    /// Rollbar has it. What nobody reported here is taken in when it ends: a flush does not wait for it.
+    fn accept(&self, flight: &InFlight) {
+        if flight.number.is_none() {
+            count(&self.counters.reported);
+        }
+        self.counters.accept(flight.coalesced);
+    }
+
+    fn lose(&self, loss: Loss, flight: &InFlight) {
+        if flight.number.is_none() {
+            count(&self.counters.reported);
+        }
+        self.counters.lose(loss, 1, flight.coalesced);
+    }
+
     /// Nobody will send what waits.
     fn abandon(&self, loss: Loss) {
         self.queue.close();
@@ -317,10 +332,8 @@ impl Sender {
             }
         } else if let Some(ready) = self.spool.as_mut().and_then(Spool::next_left) {
             // What an earlier run of the program could not send.
-            count(&self.shared.counters.reported);
             self.start(InFlight { number: None, uuid: ready.uuid, coalesced: 0 }, ready);
         } else if let Some(ready) = self.losses() {
-            count(&self.shared.counters.reported);
             self.start(InFlight { number: None, uuid: ready.uuid, coalesced: 0 }, ready);
         } else {
             return false;
@@ -374,7 +387,7 @@ impl Sender {
         }
         let loss = match outcome {
             Some(Outcome::Sent) => {
-                self.shared.counters.accept(flight.coalesced);
+                self.shared.accept(&flight);
                 self.settle();
                 return;
             }
@@ -391,7 +404,7 @@ impl Sender {
             },
             None => Loss::Worker,
         };
-        self.shared.counters.lose(loss, 1, flight.coalesced);
+        self.shared.lose(loss, &flight);
         self.shared.counters.failsafe.store(self.delivery.failsafes(), Ordering::Relaxed);
         self.settle();
     }
@@ -422,7 +435,7 @@ impl Sender {
     fn lose_all(&mut self, loss: Loss) {
         let counters = &self.shared.counters;
         while let Some((flight, _)) = self.deferred.pop_front() {
-            counters.lose(loss, 1, flight.coalesced);
+            self.shared.lose(loss, &flight);
         }
         while let Some((_, occurrence)) = self.shared.queue.oldest() {
             counters.lose(loss, 1, occurrence.coalesced);
@@ -439,7 +452,7 @@ impl Sender {
         let keeps = self.spool.is_some() && self.delivery.is_off().is_none();
         while let Some((flight, ready)) = self.deferred.pop_front() {
             let loss = if keeps { self.keep_tree(&ready) } else { Loss::AfterShutdown };
-            counters.lose(loss, 1, flight.coalesced);
+            self.shared.lose(loss, &flight);
         }
         while let Some((_, occurrence)) = self.shared.queue.oldest() {
             let coalesced = occurrence.coalesced;
