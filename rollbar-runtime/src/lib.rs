@@ -184,7 +184,8 @@
 //! | a pause that Rollbar asks for | at most 1 hour | ours |
 //!
 //! Frames need symbols: a binary that is stripped of them reports the place of the error alone. Lines of source are read where the
-//! program runs. The crate is for Unix, and tested on Linux.
+//! program runs. The crate is for Unix, and tested on Linux. Its `rustls` is reqwest's, which Cargo makes one for the program: clients
+//! of your own that use reqwest without TLS get it too.
 #![deny(unsafe_code)]
 
 mod addresses;

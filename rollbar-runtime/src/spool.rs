@@ -207,8 +207,7 @@ impl Spool {
     }
 
     /// What became of the folder's files so far.
-    #[cfg(test)]
-    fn stats(&self) -> SpoolStats {
+    pub(crate) fn stats(&self) -> SpoolStats {
         self.stats
     }
 

@@ -43,6 +43,9 @@ pub struct Stats {
     pub failsafe: u64,
     /// Hooks that panicked and were switched off.
     pub hooks_off: u64,
+    /// Files of the spool folder that were lost: they made room for newer ones, or were no items. What could not be written
+    /// is among `dropped_unreachable`.
+    pub spool_lost: u64,
 }
 
 impl Stats {
@@ -86,6 +89,7 @@ pub(crate) struct Counters {
     pub(crate) filtered: AtomicU64,
     pub(crate) failsafe: AtomicU64,
     pub(crate) hooks_off: AtomicU64,
+    pub(crate) spool_lost: AtomicU64,
     losses: [AtomicU64; LOSSES],
 }
 
@@ -142,6 +146,7 @@ impl Counters {
             filtered: get(&self.filtered),
             failsafe: get(&self.failsafe),
             hooks_off: get(&self.hooks_off),
+            spool_lost: get(&self.spool_lost),
             ..Stats::default()
         };
         stats.reported = get(&self.reported);

@@ -473,6 +473,10 @@ impl Sender {
 
     /// Tells those who flush how far it has come.
     fn settle(&self) {
+        if let Some(spool) = &self.spool {
+            let stats = spool.stats();
+            self.shared.counters.spool_lost.store(stats.evicted + stats.broken, Ordering::Relaxed);
+        }
         self.settle_below(self.shared.queue.first());
     }
 
