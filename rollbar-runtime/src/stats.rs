@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Occurrences that were taken in; with the items that an earlier run left in the spool folder, and those that tell Rollbar of
-    /// losses, once they have ended.
+    /// Occurrences that were taken in, with the messages that tell Rollbar of losses; and the items that an earlier run left in the
+    /// spool folder, once they have ended.
     pub reported: u64,
     /// Items that Rollbar has accepted.
     pub sent: u64,

@@ -210,7 +210,7 @@ impl Shared {
         }
     }
 
-    /// Rollbar has it. What nobody reported here is taken in when it ends: a flush does not wait for it.
+    /// Rollbar has it. What an earlier run has left is taken in when it ends: a flush does not wait for it.
     fn accept(&self, flight: &InFlight) {
         if flight.number.is_none() {
             count(&self.counters.reported);
@@ -237,7 +237,7 @@ impl Shared {
 
 /// What is on its way.
 struct InFlight {
-    /// The occurrence's number in the queue; `None` for what comes from elsewhere.
+    /// The occurrence's number in the queue; `None` for what an earlier run has left.
     number: Option<u64>,
     uuid: Uuid,
     /// Occurrences that the item stands for, beside its own.
@@ -326,15 +326,17 @@ impl Sender {
             let flight =
                 InFlight { number: Some(number), uuid: occurrence.uuid, coalesced: occurrence.coalesced };
             self.settle_below(number);
-            match self.assemble(occurrence) {
-                Some(ready) => self.start(flight, ready),
-                None => self.settle(),
+            if let Some(ready) = self.assemble(occurrence) {
+                self.start(flight, ready);
             }
         } else if let Some(ready) = self.spool.as_mut().and_then(Spool::next_left) {
             // What an earlier run of the program could not send.
             self.start(InFlight { number: None, uuid: ready.uuid, coalesced: 0 }, ready);
         } else if let Some(ready) = self.losses() {
-            self.start(InFlight { number: None, uuid: ready.uuid, coalesced: 0 }, ready);
+            // A flush that waits for the last of the queue waits for it too.
+            let number = self.shared.queue.next().saturating_sub(1);
+            count(&self.shared.counters.reported);
+            self.start(InFlight { number: Some(number), uuid: ready.uuid, coalesced: 0 }, ready);
         } else {
             return false;
         }
@@ -388,7 +390,6 @@ impl Sender {
         let loss = match outcome {
             Some(Outcome::Sent) => {
                 self.shared.accept(&flight);
-                self.settle();
                 return;
             }
             Some(Outcome::Deferred(ready)) => {
@@ -406,7 +407,6 @@ impl Sender {
         };
         self.shared.lose(loss, &flight);
         self.shared.counters.failsafe.store(self.delivery.failsafes(), Ordering::Relaxed);
-        self.settle();
     }
 
     /// Keeps an item on disk, where there is a folder for it.
