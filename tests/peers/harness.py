@@ -143,9 +143,10 @@ class Check:
         self.programs.callback(program.stop)
         return program
 
-    def tail(self, daemon, *options, udp="127.0.0.1:0"):
-        """A daemon that prints each trace and each item; and the addresses where it listens, by UDP and by TCP."""
-        program = self.run(daemon, "tail", *options, "-b", udp)
+    def tail(self, daemon, *options, udp="127.0.0.1:0", tcp="127.0.0.1:0"):
+        """A daemon that prints each trace and each item; and the addresses where it listens, by UDP and by TCP. A port that is
+        free by UDP may be taken by TCP: each is asked for."""
+        program = self.run(daemon, "tail", *options, "-b", udp, "-t", tcp)
         return program, *program.line(r"listening on UDP (\S+); TCP (\S+); Ctrl-C ends it", program.err).groups()
 
     def flask(self, daemon_address, **environment):

@@ -343,7 +343,7 @@ with Check() as check:
     check.holds("the unknown token", tail.err, "masked", any("not found: c0ff****" in line for line in tail.err))
 
     # Where the first one listened, as people start it: the app has not noticed.
-    human, _, _ = check.tail(daemon, "-t", tcp, udp=udp)
+    human, _, _ = check.tail(daemon, udp=udp, tcp=tcp)
     ask(port, "/users/79")
     here = re.escape(at('        raise LoadUserError(f"could not load user {user_id}") from error'))
     what = rf"error +LoadUserError could not load user 79  at {here}  #1 new"
