@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::Map;
 use uuid::Uuid;
-use xray_error::{Chain, Limits};
+use xray_error::{Borrowed, Chain, Limits};
 
 use crate::Level;
 use crate::addresses;
@@ -284,25 +284,4 @@ pub(crate) fn capture(
 /// Gives an occurrence in; false where it is lost at once.
 pub(crate) fn deliver(client: &Rollbar, occurrence: Box<Occurrence>) -> bool {
     guarded(|| client.take_in(occurrence))
-}
-
-/// An error behind a reference is an error: makes a `dyn Error` of what may have no size.
-struct Borrowed<'a, E: ?Sized>(&'a E);
-
-impl<E: Error + ?Sized> Debug for Borrowed<'_, E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Debug::fmt(self.0, f)
-    }
-}
-
-impl<E: Error + ?Sized> std::fmt::Display for Borrowed<'_, E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self.0, f)
-    }
-}
-
-impl<E: Error + ?Sized> Error for Borrowed<'_, E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
 }

@@ -13,12 +13,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod borrowed;
 mod chain;
 mod function;
 mod origin;
 mod stack;
 mod text;
 
+pub use borrowed::Borrowed;
 pub use chain::{Chain, Identity, Limits, Link, plain_type, same_error};
 pub use function::function_of;
 pub use origin::{Origin, is_runtime, is_runtime_path, short_path};

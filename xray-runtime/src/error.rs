@@ -6,7 +6,7 @@ use std::error::Error;
 use std::panic::Location;
 use std::sync::Arc;
 
-use xray_error::{StackFrame, function_of, same_error};
+use xray_error::{Borrowed, StackFrame, function_of, same_error};
 
 use crate::context;
 use crate::entity::Entity;
@@ -64,27 +64,6 @@ impl Seen {
 pub(crate) fn cause_of<E: Error + ?Sized>(error: &E) -> Cause {
     // A trait object does not tell its type: what `type_name` has then begins with `dyn`.
     Cause::from_error(&Borrowed(error), std::any::type_name::<E>())
-}
-
-/// An error behind a reference is an error: makes a `dyn Error` of what may have no size.
-struct Borrowed<'a, E: ?Sized>(&'a E);
-
-impl<E: Error + ?Sized> std::fmt::Debug for Borrowed<'_, E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(self.0, f)
-    }
-}
-
-impl<E: Error + ?Sized> std::fmt::Display for Borrowed<'_, E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self.0, f)
-    }
-}
-
-impl<E: Error + ?Sized> Error for Borrowed<'_, E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
 }
 
 /// Records a cause on an entity, or a reference where something below it has recorded the same error.
