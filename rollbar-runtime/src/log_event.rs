@@ -67,6 +67,7 @@ impl Fields {
     }
 
     /// The first error is the item's; any other is its text.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
     pub(crate) fn put_error(&mut self, name: &str, error: &(dyn Error + 'static)) {
         if self.error.is_none() {
             self.error = Some(Chain::from_error(error, "dyn core::error::Error", LIMITS));

@@ -75,14 +75,18 @@ impl ServedRequest {
         outer: Option<Arc<dyn Served>>,
     ) -> Self {
         let extensions = request.extensions();
+        // Below a nested router of axum the request has the rest of its path alone.
         #[cfg(feature = "axum")]
-        let original = extensions.get::<axum::extract::OriginalUri>().map(|original| &original.0);
+        let (framework, target) = match extensions.get::<axum::extract::OriginalUri>() {
+            Some(original) => ("axum", &original.0),
+            None => ("tower", request.uri()),
+        };
         #[cfg(not(feature = "axum"))]
-        let original: Option<&Uri> = None;
+        let (framework, target) = ("tower", request.uri());
         Self {
             method: request.method().clone(),
-            framework: if original.is_some() { "axum" } else { "tower" },
-            target: original.unwrap_or_else(|| request.uri()).clone(),
+            framework,
+            target: target.clone(),
             headers: request.headers().clone(),
             peer: peer(extensions).map(|peer| peer.ip()),
             #[cfg(feature = "axum")]
