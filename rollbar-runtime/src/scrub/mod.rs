@@ -21,6 +21,9 @@ use key::Fields;
 /// What stands in place of what is masked. It has no length to learn from.
 pub(crate) const MASK: &str = "********";
 
+/// How often a text is looked at, so long as each look masks more.
+const MAX_LOOKS: usize = 8;
+
 /// Masks the fields that it knows, and what looks like a credential in any text.
 #[derive(Debug, Clone)]
 pub(crate) struct Scrubber {
@@ -90,12 +93,22 @@ impl Scrubber {
 
     /// The text with what is to be masked masked; `None` when that is nothing.
     pub(crate) fn scrub_text(&self, text: &str) -> Option<String> {
-        text::scrub(&self.fields, text, false)
+        self.settled(text, false)
     }
 
     /// The same for the query of a URL without its `?`: the text begins with a parameter.
     fn scrub_query(&self, text: &str) -> Option<String> {
-        text::scrub(&self.fields, text, true)
+        self.settled(text, true)
+    }
+
+    /// A mask may end what hid another secret, as a key in a URL's host does: what was masked is looked at again.
+    fn settled(&self, text: &str, query: bool) -> Option<String> {
+        let mut masked = text::scrub(&self.fields, text, query)?;
+        for _ in 1..MAX_LOOKS {
+            let Some(again) = text::scrub(&self.fields, &masked, query) else { break };
+            masked = again;
+        }
+        Some(masked)
     }
 
     /// Keys are texts too: of a map by URL, say.

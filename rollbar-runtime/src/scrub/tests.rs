@@ -195,6 +195,12 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn what_a_mask_uncovers_is_masked_too() {
+    let once = scrubbed("http://u:p@h-----BEGIN A----------END A-----@");
+    assert_eq!(scrubbed(&once), once);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
