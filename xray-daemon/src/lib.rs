@@ -25,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod batch;
 mod builder;
 pub mod cli;
 mod datagram;
@@ -37,6 +38,8 @@ mod show;
 mod stats;
 mod tail;
 mod tcp;
+pub mod telemetry;
+pub mod upstream;
 
 pub use builder::{Builder, DEFAULT_TCP, DEFAULT_UDP, StartError};
 pub use datagram::{Datagram, Reject, parse_datagram};
