@@ -17,6 +17,8 @@ pub struct Batch {
     /// Where each ends.
     ends: Box<[u32]>,
     received_at: Instant,
+    /// Whether a call with it has failed.
+    pub(crate) failed: bool,
 }
 
 impl Batch {
@@ -53,8 +55,7 @@ impl Batch {
         let middle = self.ends.len() / 2;
         let (first, second) = self.ends.split_at_checked(middle)?;
         let cut = *first.last()?;
-        let part =
-            |documents: Bytes, ends: Box<[u32]>| Self { documents, ends, received_at: self.received_at };
+        let part = |documents: Bytes, ends: Box<[u32]>| Self { documents, ends, ..self.clone() };
         Some((
             part(self.documents.slice(..cut as usize), first.into()),
             part(self.documents.slice(cut as usize..), second.iter().map(|end| end - cut).collect()),
@@ -106,7 +107,7 @@ impl OpenBatch {
         let documents = Bytes::copy_from_slice(&self.documents);
         self.documents.clear();
         let ends = std::mem::take(&mut self.ends).into_boxed_slice();
-        Some(Batch { documents, ends, received_at })
+        Some(Batch { documents, ends, received_at, failed: false })
     }
 }
 
@@ -118,7 +119,8 @@ impl FromIterator<Vec<u8>> for Batch {
         for document in documents {
             open.push(&document, now);
         }
-        open.close().unwrap_or(Self { documents: Bytes::new(), ends: Box::default(), received_at: now })
+        let none = || Self { documents: Bytes::new(), ends: Box::default(), received_at: now, failed: false };
+        open.close().unwrap_or_else(none)
     }
 }
 

@@ -13,7 +13,7 @@ use xray_console::{Assembler, FinishedTrace, Format, Limits, View};
 use crate::local::LocalDaemon;
 use crate::printer::{Print, Printer, view_for};
 use crate::receiver::Receiver;
-use crate::show::{DeploySink, ItemSink, Notice, QUEUE_LENGTH, Shared, Show, ToShow, TraceSink};
+use crate::show::{DeploySink, ItemSink, Notice, QUEUE_LENGTH, Shared, Show, ToQueue, ToShow, TraceSink};
 use crate::tcp::{Origins, Rollbar, Server, router};
 
 /// Where every X-Ray SDK sends to unless it is told otherwise.
@@ -248,10 +248,9 @@ impl Builder {
             _ => None,
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let for_receiver = shared.clone();
-        let receiving = thread("xray-receive")
-            .spawn(move || receiver.run(|datagram| for_receiver.accept(datagram, &queue)))
-            .map_err(StartError::System)?;
+        let mut intake = ToQueue { shared: shared.clone(), queue };
+        let receiving =
+            thread("xray-receive").spawn(move || receiver.run(&mut intake)).map_err(StartError::System)?;
         let show = Show {
             shared: shared.clone(),
             assembler: Assembler::new(limits),

@@ -33,12 +33,14 @@ mod go_flags;
 mod local;
 mod printer;
 mod receiver;
+pub mod relay;
 mod rollbar_commands;
 mod show;
 mod stats;
 mod tail;
 mod tcp;
 pub mod telemetry;
+mod throttle;
 pub mod upstream;
 
 pub use builder::{Builder, DEFAULT_TCP, DEFAULT_UDP, StartError};

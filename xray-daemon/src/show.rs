@@ -14,6 +14,7 @@ use xray_console::rollbar::{Deploy, Occurrence};
 use xray_console::{Assembler, Document, FinishedTrace};
 
 use crate::datagram::{Reject, parse_datagram};
+use crate::receiver::Intake;
 use crate::stats::{Counters, count};
 use crate::tcp::Watch;
 
@@ -102,6 +103,24 @@ impl Shared {
             }
         }
     }
+}
+
+/// The receiver's way to the showing thread.
+pub(crate) struct ToQueue {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: SyncSender<Queued>,
+}
+
+impl Intake for ToQueue {
+    fn datagram(&mut self, datagram: &[u8], _: Instant) {
+        self.shared.accept(datagram, &self.queue);
+    }
+
+    fn due(&mut self, _: Instant) -> Option<Instant> {
+        None
+    }
+
+    fn end(&mut self) {}
 }
 
 /// The TCP server's way to the showing thread.
