@@ -13,6 +13,7 @@ mod input;
 mod json;
 mod rollbar;
 mod runner;
+pub mod upstream;
 mod xray;
 
 pub use family::knows;
