@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "central-sampling")]
+pub use crate::sampling::{CentralDecision, CentralHow, CentralRules, RuleReport, RuleStatistics};
 pub use crate::sampling::{How, LocalDecision};
 pub use crate::wildcard::wildcard_match;
 

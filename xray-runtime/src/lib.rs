@@ -253,6 +253,8 @@ pub use sampling::{
     AllSampler, InvalidSamplingRules, LocalSampler, NoneSampler, Sampler, SamplingDecision, SamplingRequest,
     SamplingRulesFileError,
 };
+#[cfg(feature = "central-sampling")]
+pub use sampling::{CentralSampler, CentralSamplerBuilder};
 pub use segment::{Segment, SegmentBuilder, begin_segment, in_segment};
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};

@@ -14,6 +14,8 @@ use crate::daemon_address::{DaemonAddress, InvalidDaemonAddress};
 use crate::exporter::{Exporter, UdpExporter};
 use crate::http::StatusFlags;
 use crate::naming::SegmentNaming;
+#[cfg(feature = "central-sampling")]
+use crate::sampling::{CentralSampler, CentralSamplerBuilder};
 use crate::sampling::{InvalidSamplingRules, LocalSampler, Sampler, SamplingRulesFileError};
 
 /// Why a recorder could not be built.
@@ -61,10 +63,23 @@ pub struct RecorderBuilder {
 
 #[derive(Debug)]
 enum Sampling {
-    Default,
+    #[cfg(feature = "central-sampling")]
+    Central(CentralSamplerBuilder),
     Rules(Result<LocalSampler, BuildError>),
     Sampler(Arc<dyn Sampler>),
     Off,
+}
+
+impl Default for Sampling {
+    #[cfg(feature = "central-sampling")]
+    fn default() -> Self {
+        Self::Central(CentralSampler::builder())
+    }
+
+    #[cfg(not(feature = "central-sampling"))]
+    fn default() -> Self {
+        Self::Rules(Ok(LocalSampler::default()))
+    }
 }
 
 impl RecorderBuilder {
@@ -73,7 +88,7 @@ impl RecorderBuilder {
             settings: Settings::default(),
             dynamic_naming: None,
             daemon_address: None,
-            sampling: Sampling::Default,
+            sampling: Sampling::default(),
             exporter: None,
         }
     }
@@ -111,8 +126,30 @@ impl RecorderBuilder {
         self
     }
 
-    /// Local sampling rules, as JSON text (version 1 or 2 of the SDKs' rule document).
-    /// Default: the first request of each second, and 5 % of the others.
+    /// The rules of the X-Ray console, asked of the daemon, with settings of yours: rules of a file as the fallback, for example. Default
+    /// (feature `central-sampling`), with a fallback that records the first request of each second and 5 % of the others.
+    ///
+    /// The daemon is the one at [`daemon_address`](Self::daemon_address), where the sampler has no other. Nobody is asked where the
+    /// recorder is switched off, and in AWS Lambda: there the fallback decides.
+    ///
+    /// ```
+    /// use xray_runtime::{CentralSampler, LocalSampler, Recorder};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let fallback = r#"{"version": 2, "default": {"fixed_target": 2, "rate": 0.1}}"#;
+    /// let sampling = CentralSampler::builder().fallback(LocalSampler::from_json(fallback)?);
+    /// let recorder = Recorder::builder().central_sampling(sampling).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "central-sampling")]
+    pub fn central_sampling(mut self, sampling: CentralSamplerBuilder) -> Self {
+        self.sampling = Sampling::Central(sampling);
+        self
+    }
+
+    /// Local sampling rules, as JSON text (version 1 or 2 of the SDKs' rule document). They alone decide: the daemon is not asked, unlike
+    /// in X-Ray's other SDKs, where they are the fallback of the console's rules; for that see `central_sampling`.
     pub fn sampling_rules(mut self, json: &str) -> Self {
         self.sampling = Sampling::Rules(LocalSampler::from_json(json).map_err(BuildError::from));
         self
@@ -228,12 +265,16 @@ impl RecorderBuilder {
     }
 
     pub(crate) fn build_in(mut self, environment: &Environment) -> Result<Recorder, BuildError> {
-        let address = match environment.daemon_address.as_deref().map(str::parse::<DaemonAddress>) {
-            Some(Ok(address)) => address,
-            outcome => {
-                if let Some(Err(error)) = outcome {
+        let of_environment = environment.daemon_address.as_deref().and_then(|text| {
+            text.parse::<DaemonAddress>()
+                .inspect_err(|error| {
                     tracing::error!(target: "xray_runtime", "AWS_XRAY_DAEMON_ADDRESS is ignored: {error}");
-                }
+                })
+                .ok()
+        });
+        let address = match &of_environment {
+            Some(address) => address.clone(),
+            None => {
                 self.daemon_address.as_deref().map_or_else(|| Ok(DaemonAddress::default()), str::parse)?
             }
         };
@@ -253,7 +294,12 @@ impl RecorderBuilder {
             None => SegmentNaming::fixed(self.settings.service.as_ref()),
         };
         let sampler: Option<Arc<dyn Sampler>> = match self.sampling {
-            Sampling::Default => Some(Arc::new(LocalSampler::default())),
+            #[cfg(feature = "central-sampling")]
+            Sampling::Central(sampling) if self.settings.enabled && !environment.lambda => {
+                Some(Arc::new(sampling.build_for(address.clone(), of_environment.is_some())))
+            }
+            #[cfg(feature = "central-sampling")]
+            Sampling::Central(sampling) => Some(Arc::new(sampling.into_fallback())),
             Sampling::Rules(rules) => Some(Arc::new(rules?)),
             Sampling::Sampler(sampler) => Some(sampler),
             Sampling::Off => None,

@@ -80,6 +80,9 @@ pub(crate) struct Environment {
     pub(crate) context_missing: Option<ContextMissing>,
     pub(crate) enabled: Option<bool>,
     pub(crate) noop_ids: Option<bool>,
+    /// In AWS Lambda: there the service decides, and the daemon answers no questions.
+    #[cfg(feature = "central-sampling")]
+    pub(crate) lambda: bool,
 }
 
 impl Environment {
@@ -113,6 +116,8 @@ impl Environment {
             context_missing,
             enabled: if disabled { Some(false) } else { enabled },
             noop_ids: get("AWS_XRAY_NOOP_ID").and_then(|value| truth(&value)),
+            #[cfg(feature = "central-sampling")]
+            lambda: get("LAMBDA_TASK_ROOT").is_some(),
         }
     }
 }

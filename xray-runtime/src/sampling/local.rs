@@ -3,13 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
 use super::rule::{InvalidSamplingRules, Quota, Rule, Rules};
-use super::{Sampler, SamplingDecision, SamplingRequest};
-use crate::wildcard::wildcard_match;
+use super::{Sampler, SamplingDecision, SamplingRequest, matches, unix_now};
 
 /// Decides by local rules: the first `fixed_target` requests of each second, and the share `rate` of the others.
 ///
@@ -160,10 +158,7 @@ impl LocalSampler {
             (&rule.url_path, request.url_path),
         ]
         .into_iter()
-        .all(|(pattern, value)| match value.unwrap_or_default() {
-            "" if !self.strict_matching => true,
-            value => wildcard_match(pattern, value, true),
-        })
+        .all(|(pattern, value)| matches(pattern, value, self.strict_matching))
     }
 }
 
@@ -175,11 +170,7 @@ impl Default for LocalSampler {
 
 impl Sampler for LocalSampler {
     fn decide(&self, request: &SamplingRequest<'_>) -> SamplingDecision {
-        let now = match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(after) => after.as_secs_f64(),
-            Err(before) => -before.duration().as_secs_f64(),
-        };
-        self.decide_at(request, now, fastrand::f64).sampled.into()
+        self.decide_at(request, unix_now(), fastrand::f64).sampled.into()
     }
 }
 

@@ -2,13 +2,23 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::wildcard::wildcard_match;
+
+#[cfg(feature = "central-sampling")]
+mod central;
 mod local;
 mod rule;
 
+#[cfg(feature = "central-sampling")]
+pub use central::{CentralSampler, CentralSamplerBuilder};
 pub use local::{LocalSampler, SamplingRulesFileError};
 pub use rule::InvalidSamplingRules;
 
+#[cfg(feature = "central-sampling")]
+#[doc(hidden)]
+pub use central::{CentralDecision, CentralHow, CentralRules, RuleReport, RuleStatistics};
 #[doc(hidden)]
 pub use local::{How, LocalDecision};
 
@@ -135,5 +145,23 @@ pub struct NoneSampler;
 impl Sampler for NoneSampler {
     fn decide(&self, _: &SamplingRequest<'_>) -> SamplingDecision {
         false.into()
+    }
+}
+
+/// Whether a rule's pattern matches what a request has. What it does not have matches every pattern; where matching is strict, only one
+/// that matches the empty text.
+fn matches(pattern: &str, value: Option<&str>, strict: bool) -> bool {
+    match value.unwrap_or_default() {
+        _ if pattern == "*" => true,
+        "" if !strict => true,
+        value => wildcard_match(pattern, value, true),
+    }
+}
+
+/// The time, in Unix seconds.
+fn unix_now() -> f64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
     }
 }
