@@ -34,6 +34,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { file: "dynamic_naming.json", run: xray::naming::run_dynamic },
     Family { file: "name_sanitise.json", run: xray::naming::run_sanitise },
     Family { file: "response_header.json", run: xray::trace_header::run_response },
+    Family { file: "sampling_decision_central.json", run: xray::sampling_central::run },
     Family { file: "sampling_decision_local.json", run: xray::sampling::run_decision },
     Family { file: "sampling_rule_file.json", run: xray::sampling::run_rule_file },
     Family { file: "status_mapping.json", run: xray::status::run },
