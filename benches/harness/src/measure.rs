@@ -11,7 +11,8 @@ const PACE: u64 = 1_000;
 /// Spans of a timed sample of the caller's side: long beside the clock, short beside the queues.
 const SAMPLE: u64 = 4_000;
 
-fn process_cpu() -> Duration {
+/// CPU time that this process has used, all its threads, kernel included.
+pub fn process_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists on Linux, and `time` is a live timespec.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::callgrind::instrumented;
+use crate::measure::process_cpu;
 
 /// Reports between two flushes: below the bound of every peer's queue (sentry's holds 30), so that nothing is lost or merged.
 const BATCH: u64 = 20;
@@ -195,17 +196,6 @@ fn leave(made: u64) -> ! {
     println!("{made}");
     // SAFETY: standard output was written line by line; nothing else needs its destructor.
     unsafe { libc::_exit(0) }
-}
-
-fn process_cpu() -> Duration {
-    // SAFETY: zeroes are a valid `rusage`, which lives while the kernel fills it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
-        usage
-    };
-    let of = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000);
-    of(usage.ru_utime) + of(usage.ru_stime)
 }
 
 /// Frames from the caller of this down to the thread's start.
