@@ -34,6 +34,7 @@ mod label;
 mod line;
 pub mod rollbar;
 mod rows;
+pub mod sampling;
 mod summary;
 mod text;
 mod trace;
