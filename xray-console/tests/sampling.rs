@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use xray_console::sampling::{
-    Answer, InvalidRules, MAX_CLIENTS, MAX_RULES, RULES_PATH, RulesFile, RulesFileError, RulesOnDisk,
+    Answer, MAX_CLIENTS, MAX_RULES, RULES_PATH, RulesFile, RulesFileError, RulesOnDisk, RulesOnDiskError,
     SUMMARIES_PATH, SamplingRules, TARGETS_PATH,
 };
 
@@ -182,7 +182,7 @@ fn a_file_that_is_wrong_is_refused_with_rule_and_member() {
     let many: Vec<Value> = (0..=MAX_RULES).map(|number| rule(&format!("r{number}"), 5)).collect();
     assert!(matches!(
         RulesFile::from_json(&json!(many).to_string()),
-        Err(InvalidRules::TooMany { found: 201 })
+        Err(RulesFileError::TooMany { found: 201 })
     ));
     assert_eq!(names(&RulesFile::from_json(&json!(many[1..]).to_string()).unwrap()).len(), MAX_RULES + 1);
 }
@@ -270,7 +270,7 @@ fn clients_share_a_reservoir_while_they_have_requests() {
     assert_eq!(quotas(&targets(&rules, &[report("a", &client(1), 5)], 1_042.0)), [1]);
     assert_eq!(quotas(&targets(&rules, &[report("a", &client(1), 5)], 1_042.001)), [3]);
     let stats = rules.stats();
-    assert_eq!((stats.clients, stats.rules, stats.calls, stats.reports), (3, 3, 7, 8));
+    assert_eq!((stats.clients, stats.rules, stats.targets_requests, stats.reports), (3, 3, 7, 8));
 }
 
 #[test]
@@ -364,7 +364,8 @@ fn a_wrong_request_is_answered_with_its_member_and_changes_nothing() {
         assert!(body["Message"].as_str().unwrap().contains(told), "{body}");
     }
     let stats = rules.stats();
-    assert_eq!((stats.refused, stats.calls, stats.reports, stats.clients), (count, 0, 0, 0));
+    assert_eq!((stats.refused, stats.reports, stats.clients), (count, 0, 0));
+    assert_eq!((stats.rules_requests, stats.targets_requests, stats.summaries_requests), (0, 0, 0));
 }
 
 #[test]
@@ -381,6 +382,8 @@ fn statistics_are_told_in_windows() {
     assert_eq!(told, expected);
     let told = ok(&rules, SUMMARIES_PATH, &json!({}), 1_400.0);
     assert_eq!(told, json!({ "SamplingStatisticSummaries": [] }));
+    let stats = rules.stats();
+    assert_eq!((stats.rules_requests, stats.targets_requests, stats.summaries_requests), (0, 3, 2));
 }
 
 #[test]
@@ -392,7 +395,7 @@ fn a_flood_of_clients_is_bounded_and_counted() {
         targets(&rules, chunk, 1_000.0);
     }
     let stats = rules.stats();
-    assert_eq!((stats.clients, stats.clients_forgotten), (MAX_CLIENTS, 250));
+    assert_eq!((stats.clients, stats.clients_forgotten), (u64::from(most), 250));
 }
 
 #[test]
@@ -403,7 +406,7 @@ fn a_file_is_followed() {
     let write = |text: &str| std::fs::write(&path, text).unwrap();
 
     let error = RulesOnDisk::open(&path, at(0.0)).unwrap_err();
-    assert!(matches!(error, RulesFileError::Read { .. }), "{error}");
+    assert!(matches!(error, RulesOnDiskError::Read { .. }), "{error}");
     assert!(error.to_string().contains("rules.json: the sampling rules cannot be read: "), "{error}");
     write(r#"{"SamplingRule": {"RuleName": "a"}}"#);
     let error = RulesOnDisk::open(&path, at(0.0)).unwrap_err().to_string();
@@ -428,7 +431,7 @@ fn a_file_is_followed() {
     assert!(file.look(at(1_006.0)).is_none());
     write(&" ".repeat((1 << 20) + 1));
     let error = file.look(at(1_007.0)).unwrap().unwrap_err();
-    assert!(matches!(error, RulesFileError::TooLarge { .. }), "{error}");
+    assert!(matches!(error, RulesOnDiskError::TooLarge { .. }), "{error}");
     std::fs::write(&path, b"\xff\xfe").unwrap();
     file.look(at(1_008.0)).unwrap().unwrap_err();
     assert_eq!(rules.records()[0].rule().priority, 1);

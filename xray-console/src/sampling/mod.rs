@@ -28,7 +28,7 @@
 //! // What is wrong changes nothing.
 //! assert!(rules.reload("{}", now).is_err());
 //! assert_eq!(rules.records()[0].rule().url_path, "/health");
-//! # Ok::<(), xray_console::sampling::InvalidRules>(())
+//! # Ok::<(), xray_console::sampling::RulesFileError>(())
 //! ```
 
 mod answer;
@@ -47,8 +47,8 @@ mod timestamp;
 pub use answer::Answer;
 pub use clients::MAX_CLIENTS;
 pub use member::InvalidMember;
-pub use on_disk::RulesOnDisk;
+pub use on_disk::{MAX_FILE_BYTES, RulesOnDisk, RulesOnDiskError};
 pub use record::SamplingRuleRecord;
 pub use rule::{DEFAULT_PRIORITY, DEFAULT_RULE, SamplingRateBoost, SamplingRule};
 pub use rules::{PATHS, RULES_PATH, Reloaded, SUMMARIES_PATH, SamplingRules, SamplingStats, TARGETS_PATH};
-pub use rules_file::{InvalidRules, MAX_FILE_BYTES, MAX_RULES, RulesFile, RulesFileError};
+pub use rules_file::{MAX_RULES, RulesFile, RulesFileError};

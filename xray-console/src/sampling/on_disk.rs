@@ -1,12 +1,46 @@
 //! Sampling rules that follow their file.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use thiserror::Error;
+
 use super::rules::{Reloaded, SamplingRules};
-use super::rules_file::{self, RulesFile, RulesFileError};
+use super::rules_file::{RulesFile, RulesFileError};
+
+/// The most bytes of a file: 1 MiB. A rule with ASCII patterns at all their limits has 2 KiB.
+pub const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// A file of sampling rules cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RulesOnDiskError {
+    /// It cannot be read.
+    #[error("{}: the sampling rules cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is too large.
+    #[error("{}: more than {MAX_FILE_BYTES} bytes of sampling rules", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its text is no valid set of rules.
+    #[error("{}: {source}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RulesFileError,
+    },
+}
 
 /// [`SamplingRules`] and the file that they come from.
 ///
@@ -50,10 +84,10 @@ impl RulesOnDisk {
     /// # Errors
     ///
     /// The file cannot be read, or its text is no valid set of rules.
-    pub fn open(path: impl Into<PathBuf>, now: SystemTime) -> Result<Self, RulesFileError> {
+    pub fn open(path: impl Into<PathBuf>, now: SystemTime) -> Result<Self, RulesOnDiskError> {
         let path = path.into();
-        let text = rules_file::text(&path)?;
-        let file = RulesFile::parse(&path, &text)?;
+        let text = text(&path)?;
+        let file = parse(&path, &text)?;
         let warnings = file.warnings().to_vec();
         Ok(Self { rules: Arc::new(SamplingRules::new(file, now)), warnings, seen: Seen::Text(text), path })
     }
@@ -83,8 +117,8 @@ impl RulesOnDisk {
     ///
     /// The file cannot be read, or its new text is no valid set of rules: the rules in force stay. What is wrong is told
     /// once, until it changes.
-    pub fn look(&mut self, now: SystemTime) -> Option<Result<Reloaded, RulesFileError>> {
-        let text = rules_file::text(&self.path);
+    pub fn look(&mut self, now: SystemTime) -> Option<Result<Reloaded, RulesOnDiskError>> {
+        let text = text(&self.path);
         let seen = Seen::of(&text);
         if seen == self.seen {
             return None;
@@ -98,27 +132,44 @@ impl RulesOnDisk {
     /// # Errors
     ///
     /// As [`look`](Self::look), but told each time.
-    pub fn reload(&mut self, now: SystemTime) -> Result<Reloaded, RulesFileError> {
-        let text = rules_file::text(&self.path);
+    pub fn reload(&mut self, now: SystemTime) -> Result<Reloaded, RulesOnDiskError> {
+        let text = text(&self.path);
         self.seen = Seen::of(&text);
         self.take(text, now)
     }
 
     fn take(
         &self,
-        text: Result<String, RulesFileError>,
+        text: Result<String, RulesOnDiskError>,
         now: SystemTime,
-    ) -> Result<Reloaded, RulesFileError> {
-        Ok(self.rules.take(RulesFile::parse(&self.path, &text?)?, now))
+    ) -> Result<Reloaded, RulesOnDiskError> {
+        Ok(self.rules.take(parse(&self.path, &text?)?, now))
     }
 }
 
 impl Seen {
-    fn of(text: &Result<String, RulesFileError>) -> Self {
+    fn of(text: &Result<String, RulesOnDiskError>) -> Self {
         match text {
             Ok(text) => Self::Text(text.clone()),
-            Err(RulesFileError::Read { source, .. }) => Self::Unreadable(source.kind()),
+            Err(RulesOnDiskError::Read { source, .. }) => Self::Unreadable(source.kind()),
             Err(_) => Self::TooLarge,
         }
     }
+}
+
+/// The text of a file, within its bound.
+fn text(path: &Path) -> Result<String, RulesOnDiskError> {
+    let mut text = String::new();
+    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
+    File::open(path)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_string(&mut text))
+        .map_err(|source| RulesOnDiskError::Read { path: path.to_owned(), source })?;
+    if text.len() > MAX_FILE_BYTES {
+        return Err(RulesOnDiskError::TooLarge { path: path.to_owned() });
+    }
+    Ok(text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<RulesFile, RulesOnDiskError> {
+    RulesFile::from_json(text).map_err(|source| RulesOnDiskError::Invalid { path: path.to_owned(), source })
 }

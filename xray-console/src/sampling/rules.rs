@@ -1,6 +1,5 @@
 //! The sampling rules in force, and the calls about them.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -12,7 +11,7 @@ use super::clients::Clients;
 use super::member::Members;
 use super::record::SamplingRuleRecord;
 use super::rule::SamplingRule;
-use super::rules_file::{self, InvalidRules, RulesFile, RulesFileError};
+use super::rules_file::{RulesFile, RulesFileError};
 use super::statistics::{Statistics, Window};
 use super::targets::{SamplingTarget, SamplingTargets, Unprocessed, quota, reports};
 use super::timestamp::Timestamp;
@@ -60,8 +59,12 @@ struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SamplingStats {
-    /// Calls answered with what they asked for.
-    pub calls: u64,
+    /// Calls of `GetSamplingRules` that were answered with rules.
+    pub rules_requests: u64,
+    /// Calls of `GetSamplingTargets` that were answered with targets.
+    pub targets_requests: u64,
+    /// Calls of `GetSamplingStatisticSummaries` that were answered with statistics.
+    pub summaries_requests: u64,
     /// Calls refused.
     pub refused: u64,
     /// Statistics documents taken in, those of one client on one rule in one call being one.
@@ -71,9 +74,9 @@ pub struct SamplingStats {
     /// Clients forgotten to make room.
     pub clients_forgotten: u64,
     /// Clients that are known, each as often as it uses a rule.
-    pub clients: usize,
+    pub clients: u64,
     /// Rules in force, `Default` among them.
-    pub rules: usize,
+    pub rules: u64,
 }
 
 /// What a reload changed, in numbers of rules.
@@ -95,6 +98,15 @@ impl SamplingRules {
     #[must_use]
     pub fn new(file: RulesFile, now: SystemTime) -> Self {
         Self::of(file.into_parts().0, now)
+    }
+
+    /// The rules of a text, in any form of [`RulesFile`], loaded at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RulesFile::from_json`].
+    pub fn from_file_text(text: &str, now: SystemTime) -> Result<Self, RulesFileError> {
+        Ok(Self::new(RulesFile::from_json(text)?, now))
     }
 
     /// One rule, `Default`, by which every request is recorded: for a developer's machine, where each is to be seen.
@@ -135,8 +147,8 @@ impl SamplingRules {
     #[must_use]
     pub fn stats(&self) -> SamplingStats {
         let state = self.state();
-        let clients = state.rules.iter().map(|held| held.clients.len()).sum();
-        SamplingStats { clients, rules: state.rules.len(), ..state.stats }
+        let clients = state.rules.iter().map(|held| held.clients.len() as u64).sum();
+        SamplingStats { clients, rules: state.rules.len() as u64, ..state.stats }
     }
 
     /// Takes over the rules of a text, in any form of [`RulesFile`]. What is known of clients stays with rules of the
@@ -145,18 +157,8 @@ impl SamplingRules {
     /// # Errors
     ///
     /// The text is no valid set of rules; those in force stay.
-    pub fn reload(&self, text: &str, now: SystemTime) -> Result<Reloaded, InvalidRules> {
+    pub fn reload(&self, text: &str, now: SystemTime) -> Result<Reloaded, RulesFileError> {
         Ok(self.take(RulesFile::from_json(text)?, now))
-    }
-
-    /// Takes over the rules of a file, as [`reload`](Self::reload).
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, or its text is no valid set of rules; those in force stay.
-    pub fn reload_file(&self, path: impl AsRef<Path>, now: SystemTime) -> Result<Reloaded, RulesFileError> {
-        let path = path.as_ref();
-        Ok(self.take(RulesFile::parse(path, &rules_file::text(path)?)?, now))
     }
 
     /// Takes over the rules of a file that was read.
@@ -213,7 +215,13 @@ impl SamplingRules {
             _ => Err(Answer::unknown_operation(path)),
         };
         let stats = &mut state.stats;
-        *if answer.is_ok() { &mut stats.calls } else { &mut stats.refused } += 1;
+        let count = match (&answer, path) {
+            (Err(_), _) => &mut stats.refused,
+            (_, RULES_PATH) => &mut stats.rules_requests,
+            (_, TARGETS_PATH) => &mut stats.targets_requests,
+            _ => &mut stats.summaries_requests,
+        };
+        *count += 1;
         answer.unwrap_or_else(|refusal| refusal)
     }
 

@@ -1,9 +1,6 @@
 //! A file of sampling rules, in any form that a user is likely to have.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -14,9 +11,6 @@ use super::rule::SamplingRule;
 
 /// The most rules of a file, [`DEFAULT_RULE`](super::DEFAULT_RULE) aside. An account has 25 unless AWS raises it.
 pub const MAX_RULES: usize = 200;
-
-/// The most bytes of a file: 1 MiB. A rule with ASCII patterns at all their limits has 2 KiB.
-pub const MAX_FILE_BYTES: usize = 1 << 20;
 
 /// The rules of a file.
 ///
@@ -39,7 +33,7 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 ///     "HTTPMethod": "*", "URLPath": "*", "Version": 1}}"#)?;
 /// let names: Vec<&str> = file.rules().iter().map(|rule| &*rule.rule_name).collect();
 /// assert_eq!(names, ["Cruddur", "Default"]);
-/// # Ok::<(), xray_console::sampling::InvalidRules>(())
+/// # Ok::<(), xray_console::sampling::RulesFileError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RulesFile {
@@ -50,7 +44,7 @@ pub struct RulesFile {
 /// Sampling rules cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum InvalidRules {
+pub enum RulesFileError {
     /// The text is no JSON.
     #[error("the sampling rules are not valid JSON: {0}")]
     Json(#[source] serde_json::Error),
@@ -96,44 +90,16 @@ pub enum InvalidRules {
     },
 }
 
-/// A file of sampling rules cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RulesFileError {
-    /// It cannot be read.
-    #[error("{}: the sampling rules cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is too large.
-    #[error("{}: more than {MAX_FILE_BYTES} bytes of sampling rules", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Its text is no valid set of rules.
-    #[error("{}: {source}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: InvalidRules,
-    },
-}
-
 impl RulesFile {
     /// Reads the text of a file.
     ///
     /// # Errors
     ///
     /// The text is no JSON, of no known form, or has a rule that breaks a limit.
-    pub fn from_json(text: &str) -> Result<Self, InvalidRules> {
+    pub fn from_json(text: &str) -> Result<Self, RulesFileError> {
         // Editors of some systems put the mark there.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let value: Value = serde_json::from_str(text).map_err(InvalidRules::Json)?;
+        let value: Value = serde_json::from_str(text).map_err(RulesFileError::Json)?;
         let mut warnings = Vec::new();
         let mut rules = match &value {
             Value::Array(list) => rules_of(list, "")?,
@@ -144,15 +110,15 @@ impl RulesFile {
                 vec![read(&value, String::new(), "the only one")?.1]
             }
             Value::Object(fields) if fields.contains_key("version") => {
-                local_document::read(fields, &mut warnings).map_err(InvalidRules::Local)?
+                local_document::read(fields, &mut warnings).map_err(RulesFileError::Local)?
             }
-            _ => return Err(InvalidRules::Form),
+            _ => return Err(RulesFileError::Form),
         };
         if !rules.iter().any(SamplingRule::is_default) {
             rules.push(SamplingRule::aws_default());
         }
         if rules.len() > MAX_RULES + 1 {
-            return Err(InvalidRules::TooMany { found: rules.len() - 1 });
+            return Err(RulesFileError::TooMany { found: rules.len() - 1 });
         }
         rules.sort_by(|a, b| (a.priority, &a.rule_name).cmp(&(b.priority, &b.rule_name)));
         for rule in &rules {
@@ -162,21 +128,6 @@ impl RulesFile {
             }
         }
         Ok(Self { rules, warnings })
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, is no UTF-8, is larger than [`MAX_FILE_BYTES`], or its text is [no valid set](Self::from_json).
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, RulesFileError> {
-        let path = path.as_ref();
-        Self::parse(path, &text(path)?)
-    }
-
-    /// Reads the text of the file at `path`.
-    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, RulesFileError> {
-        Self::from_json(text).map_err(|source| RulesFileError::Invalid { path: path.to_owned(), source })
     }
 
     /// The rules in the order in which they are tried, `Default` the last.
@@ -196,38 +147,25 @@ impl RulesFile {
     }
 }
 
-/// The text of a file, within its bound.
-pub(super) fn text(path: &Path) -> Result<String, RulesFileError> {
-    let mut text = String::new();
-    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    File::open(path)
-        .and_then(|file| file.take(most.saturating_add(1)).read_to_string(&mut text))
-        .map_err(|source| RulesFileError::Read { path: path.to_owned(), source })?;
-    if text.len() > MAX_FILE_BYTES {
-        return Err(RulesFileError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
-}
-
 /// What `aws xray get-sampling-rules` prints.
-fn records(fields: &Map<String, Value>) -> Result<Vec<SamplingRule>, InvalidRules> {
+fn records(fields: &Map<String, Value>) -> Result<Vec<SamplingRule>, RulesFileError> {
     if fields.get("NextToken").is_some_and(|token| !token.is_null()) {
-        return Err(InvalidRules::OnePage);
+        return Err(RulesFileError::OnePage);
     }
     match fields.get("SamplingRuleRecords") {
         Some(Value::Array(list)) => rules_of(list, "SamplingRuleRecords"),
-        _ => Err(InvalidRules::Form),
+        _ => Err(RulesFileError::Form),
     }
 }
 
-fn rules_of(list: &[Value], place: &str) -> Result<Vec<SamplingRule>, InvalidRules> {
+fn rules_of(list: &[Value], place: &str) -> Result<Vec<SamplingRule>, RulesFileError> {
     let mut places = HashMap::new();
     let mut rules = Vec::with_capacity(list.len() + 1);
     for (index, value) in list.iter().enumerate() {
         let order = format!("{} of {}", index + 1, list.len());
         let (path, rule) = read(value, format!("{place}[{index}]"), &order)?;
         if let Some(first) = places.insert(rule.rule_name.clone(), path.clone()) {
-            return Err(InvalidRules::Twice { rule: quoted(&rule.rule_name), first, second: path });
+            return Err(RulesFileError::Twice { rule: quoted(&rule.rule_name), first, second: path });
         }
         rules.push(rule);
     }
@@ -235,7 +173,7 @@ fn rules_of(list: &[Value], place: &str) -> Result<Vec<SamplingRule>, InvalidRul
 }
 
 /// Reads a rule, or what has one as its `SamplingRule`, and tells where the rule stands.
-fn read(value: &Value, place: String, order: &str) -> Result<(String, SamplingRule), InvalidRules> {
+fn read(value: &Value, place: String, order: &str) -> Result<(String, SamplingRule), RulesFileError> {
     let (path, rule) = match value.get("SamplingRule") {
         Some(rule) if place.is_empty() => ("SamplingRule".to_owned(), rule),
         Some(rule) => (format!("{place}.SamplingRule"), rule),
@@ -243,7 +181,7 @@ fn read(value: &Value, place: String, order: &str) -> Result<(String, SamplingRu
     };
     SamplingRule::read(rule, &path).map(|rule| (path, rule)).map_err(|source| {
         let name = rule.get("RuleName").and_then(Value::as_str).filter(|name| !name.is_empty());
-        InvalidRules::Rule { rule: name.map_or_else(|| order.to_owned(), quoted), source }
+        RulesFileError::Rule { rule: name.map_or_else(|| order.to_owned(), quoted), source }
     })
 }
 
