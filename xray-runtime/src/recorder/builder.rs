@@ -349,4 +349,28 @@ mod tests {
         let environment = Environment { daemon_address: Some("a:1:2".into()), ..Environment::default() };
         assert!(build(Recorder::builder(), environment).is_ok());
     }
+
+    #[cfg(feature = "central-sampling")]
+    #[test]
+    fn who_decides_where_nothing_else_was_said() {
+        let sampler = |builder: RecorderBuilder, environment: Environment| {
+            let recorder = build(builder, environment).unwrap();
+            recorder.core.sampler.as_ref().map(|sampler| {
+                format!("{sampler:?}").split_whitespace().next().unwrap_or_default().to_owned()
+            })
+        };
+        let central = Some("CentralSampler".to_owned());
+        let local = Some("LocalSampler".to_owned());
+        let rules = r#"{"version": 2, "default": {"fixed_target": 1, "rate": 0}}"#;
+        let lambda = || Environment { lambda: true, ..Environment::default() };
+        let disabled = Environment { enabled: Some(false), ..Environment::default() };
+        assert_eq!(sampler(Recorder::builder(), Environment::default()), central);
+        assert_eq!(sampler(Recorder::builder(), lambda()), local);
+        assert_eq!(sampler(Recorder::builder().central_sampling(CentralSampler::builder()), lambda()), local);
+        assert_eq!(sampler(Recorder::builder(), disabled), local);
+        assert_eq!(sampler(Recorder::builder().enabled(false), Environment::default()), local);
+        assert_eq!(sampler(Recorder::builder().sampling_rules(rules), Environment::default()), local);
+        assert_eq!(sampler(Recorder::builder().without_sampling(), Environment::default()), None);
+        assert!(Recorder::in_memory().0.core.sampler.is_none());
+    }
 }

@@ -156,6 +156,13 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "central-sampling")]
+    #[test]
+    fn lambda_tells_where_its_code_is() {
+        assert!(environment(&[("LAMBDA_TASK_ROOT", "/var/task")]).lambda);
+        assert!(!environment(&[]).lambda);
+    }
+
     #[test]
     fn blank_values_are_no_values() {
         let environment = environment(&[("AWS_XRAY_TRACING_NAME", "  "), ("AWS_XRAY_DAEMON_ADDRESS", "")]);

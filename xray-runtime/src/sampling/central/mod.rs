@@ -223,3 +223,46 @@ impl Sampler for CentralSampler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn the_thread_ends_with_the_sampler() {
+        // It takes the call and never answers it, which keeps the thread for a moment only.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let long = Duration::from_secs(3_600);
+        let sampler = CentralSampler::builder()
+            .daemon_address(listener.local_addr().unwrap().to_string().parse().unwrap())
+            .intervals(long, long, Duration::from_millis(10))
+            .build();
+        let current = Arc::downgrade(&sampler.current);
+        assert_eq!(current.strong_count(), 1);
+        sampler.decide(&SamplingRequest::new());
+        listener.accept().unwrap();
+        assert_eq!(current.strong_count(), 2, "the sampler's and the thread's");
+        drop(sampler);
+        let until = Instant::now() + Duration::from_secs(20);
+        while current.strong_count() > 0 {
+            assert!(Instant::now() < until, "the thread lives on");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn whose_address_counts() {
+        let address = |text: &str| text.parse::<DaemonAddress>().unwrap();
+        let tcp = |sampler: CentralSampler| sampler.address.tcp().to_string();
+        let own = || CentralSampler::builder().daemon_address(address("own:1"));
+        assert_eq!(tcp(CentralSampler::default()), "127.0.0.1:2000");
+        assert_eq!(tcp(own().build()), "own:1");
+        let recorder = address("tcp:recorder:1 udp:other:2");
+        assert_eq!(tcp(CentralSampler::builder().build_for(recorder.clone(), false)), "recorder:1");
+        assert_eq!(tcp(own().build_for(recorder.clone(), false)), "own:1");
+        assert_eq!(tcp(own().build_for(recorder, true)), "recorder:1", "the environment wins");
+    }
+}

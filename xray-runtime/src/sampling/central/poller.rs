@@ -153,25 +153,55 @@ struct Told {
     statistics: State,
 }
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 struct State {
     fails: bool,
 }
 
 impl State {
     fn about(&mut self, daemon: &Daemon, what: &str, error: Option<&impl Display>) {
+        if !self.changes_to(error.is_some()) {
+            return;
+        }
         let endpoint = daemon.endpoint();
         match error {
-            Some(error) if !self.fails => tracing::warn!(
+            Some(error) => tracing::warn!(
                 target: "xray_runtime",
-                "{what}: the daemon at {endpoint} (TCP) is of no help: {error}. It is asked again; meanwhile rules known for less \
-                 than an hour decide, or else local ones (said once, until it changes)"
+                "{what}: no help from the daemon at {endpoint} (TCP): {error}. It is asked again, and this is said once; meanwhile \
+                 rules that were fetched in the last hour decide, else the local ones"
             ),
-            None if self.fails => {
+            None => {
                 tracing::debug!(target: "xray_runtime", "{what}: the daemon at {endpoint} (TCP) answers again");
             }
-            _ => {}
         }
-        self.fails = error.is_some();
+    }
+
+    fn changes_to(&mut self, fails: bool) -> bool {
+        std::mem::replace(&mut self.fails, fails) != fails
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changes_is_said() {
+        let mut state = State::default();
+        let said = [false, true, true, true, false, false, true].map(|fails| state.changes_to(fails));
+        assert_eq!(said, [false, true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn the_jitter_is_a_part_of_the_interval() {
+        let intervals = Intervals::default();
+        for (interval, jitter, most) in
+            [(intervals.rules, RULES_JITTER, 5.0), (intervals.targets, TARGETS_JITTER, 0.1)]
+        {
+            let before = Instant::now();
+            let at = later(interval, jitter);
+            assert!(at >= before + interval);
+            assert!(at <= Instant::now() + interval + Duration::from_secs_f64(most));
+        }
     }
 }
