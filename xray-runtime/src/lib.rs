@@ -80,11 +80,22 @@
 //! # Sampling
 //!
 //! The first segment of a trace decides, and the header `X-Amzn-Trace-Id` tells the services that it calls: the recorder
-//! asks its sampler only where the caller has not decided. The default records the first request of each second and 5 % of
-//! the others. Rules in the JSON form of X-Ray's SDKs: [`RecorderBuilder::sampling_rules`] and
-//! [`sampling_rules_file`](RecorderBuilder::sampling_rules_file); code: [`Sampler`]; everything:
-//! [`without_sampling`](RecorderBuilder::without_sampling). A segment that is not sampled records nothing, and its trace
+//! asks its sampler only where the caller has not decided. A segment that is not sampled records nothing, and its trace
 //! id still goes on to called services.
+//!
+//! | sampling | how | who decides |
+//! |---|---|---|
+//! | central (default) | nothing, or [`central_sampling`](RecorderBuilder::central_sampling) | the rules of the X-Ray console, asked of the daemon: [`CentralSampler`] |
+//! | local | [`sampling_rules`](RecorderBuilder::sampling_rules), [`sampling_rules_file`](RecorderBuilder::sampling_rules_file) | rules of your own, in the JSON form of X-Ray's SDKs: [`LocalSampler`] |
+//! | all, none | [`without_sampling`](RecorderBuilder::without_sampling); [`AllSampler`], [`NoneSampler`] | nobody |
+//! | code | [`sampler`](RecorderBuilder::sampler) | your [`Sampler`] |
+//!
+//! Central sampling starts one thread at the first decision, which asks the daemon's TCP address for rules (every 300 s) and
+//! tells it how they were used (every 10 s). No request waits for it. Until rules are known, and wherever no daemon answers, the
+//! built-in local rules decide: the first request of each second, and 5 % of the others. The rule of the console that
+//! sampled a segment is in its document, as `aws.xray.sampling_rule_name`. A decision costs about as much as a local one:
+//! a read of the clock, and for each rule that is asked a comparison of patterns. Not supported: adaptive sampling
+//! (`SamplingRateBoost`), which no X-Ray SDK has, and rules with attributes or resources, of which a request says nothing.
 //!
 //! # Settings
 //!
@@ -101,7 +112,7 @@
 //! | recording on or off; `AWS_XRAY_SDK_DISABLED=true` is the stronger | `AWS_XRAY_SDK_ENABLED`, `AWS_XRAY_SDK_DISABLED` | `enabled` | on |
 //! | a trace that is not sampled goes on with ids of zeros | `AWS_XRAY_NOOP_ID` | | no: with its own |
 //! | segments named after the Host header where a pattern matches | | `dynamic_naming` | the service's name |
-//! | which requests are recorded | | `sampling_rules`, `sampling_rules_file`, `sampler`, `without_sampling` | 1 a second and 5 % |
+//! | which requests are recorded | | `central_sampling`, `sampling_rules`, `sampling_rules_file`, `sampler`, `without_sampling` | the console's rules; without a daemon 1 a second and 5 % |
 //! | version and platform of the service | | `service_version`, `origin` | none |
 //! | subsegments that a segment holds before closed ones are sent ahead | | `streaming_threshold` | 100 |
 //! | annotation keys with other characters than `A-Z a-z 0-9 _` | | `annotation_keys` | these become `_` |
@@ -116,6 +127,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `central-sampling` | yes | [`CentralSampler`], the default of a recorder; without it the built-in local rules are |
 //! | `tower` | yes | `XRayLayer`: a segment for each request of an axum, tonic or hyper server |
 //! | `tokio` | yes | `spawn` and `spawn_blocking` |
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
@@ -174,7 +186,7 @@
 //! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
 //! back. The crate is for Unix, and tested on Linux; only there do several documents leave in one system call.
 //!
-//! Not here yet: sampling rules from X-Ray's API, SQL queries, calls of the AWS SDK, Lambda, the W3C `traceparent` header.
+//! Not here yet: SQL queries, calls of the AWS SDK, Lambda, the W3C `traceparent` header.
 
 mod annotation;
 mod awaiting;
