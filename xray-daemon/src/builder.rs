@@ -10,11 +10,11 @@ use thiserror::Error;
 use xray_console::rollbar::{Deploy, Double, Mode, Occurrence, Settings};
 use xray_console::{Assembler, FinishedTrace, Format, Limits, View};
 
-use crate::local::LocalDaemon;
+use crate::local::{LocalDaemon, LocalObserved};
 use crate::printer::{Print, Printer, view_for};
 use crate::receiver::Receiver;
 use crate::show::{DeploySink, ItemSink, Notice, QUEUE_LENGTH, Shared, Show, ToQueue, ToShow, TraceSink};
-use crate::tcp::{Origins, Rollbar, Server, router};
+use crate::tcp::{self, Gate, Origins, Rollbar, Server};
 
 /// Where every X-Ray SDK sends to unless it is told otherwise.
 pub const DEFAULT_UDP: &str = "127.0.0.1:2000";
@@ -99,7 +99,7 @@ impl Builder {
             trace_sink: Box::new(|_| Ok(())),
             item_sink: Box::new(|_| Ok(())),
             deploy_sink: Box::new(|_| Ok(())),
-            notice: Box::new(|text| tracing::warn!("{text}")),
+            notice: Arc::new(|text: &str| tracing::warn!("{text}")),
         }
     }
 
@@ -205,7 +205,7 @@ impl Builder {
 
     /// Calls `notice` with the first rejection or loss of each cause, instead of a warning through `tracing`.
     pub(crate) fn notice(mut self, notice: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.notice = Box::new(notice);
+        self.notice = Arc::new(notice);
         self
     }
 
@@ -230,8 +230,9 @@ impl Builder {
         } = self;
         let socket = bind_udp(&udp)?;
         let listener = tcp.as_deref().map(bind_tcp).transpose()?;
-        let udp_addr = socket.local_addr().map_err(StartError::System)?;
         let (receiver, stop) = Receiver::new(socket).map_err(StartError::System)?;
+        let observer = receiver.observer().map_err(StartError::System)?;
+        let udp_addr = observer.addr();
         let shared = Arc::new(Shared::new(notice));
         let (queue, queued) = sync_channel(QUEUE_LENGTH);
 
@@ -241,8 +242,19 @@ impl Builder {
             (Some(addr), Some(listener)) => {
                 let watch = Arc::new(ToShow { shared: shared.clone(), queue: queue.clone() });
                 let rollbar = Arc::new(Rollbar::new(double.clone(), &rollbar, watch));
-                let origins = Origins::new(&addr, allowed_hosts.iter().map(String::as_str));
-                let router = router(rollbar, origins, faults);
+                let gate = Gate {
+                    origins: Origins::new(&addr, allowed_hosts.iter().map(String::as_str)),
+                    counts: shared.counters.requests.clone(),
+                    notice: shared.notice.clone(),
+                };
+                let observed = Arc::new(LocalObserved {
+                    shared: shared.clone(),
+                    double: double.clone(),
+                    started: std::time::Instant::now(),
+                    socket: observer,
+                });
+                let routes = tcp::observe::routes(observed).merge(tcp::rollbar::routes(rollbar, faults));
+                let router = tcp::routes::router(routes, gate);
                 Some(Server::start(listener, router).map_err(StartError::System)?)
             }
             _ => None,
@@ -263,7 +275,7 @@ impl Builder {
     }
 }
 
-fn bind_udp(addr: &str) -> Result<UdpSocket, StartError> {
+pub(crate) fn bind_udp(addr: &str) -> Result<UdpSocket, StartError> {
     let socket =
         addr.to_socket_addrs().and_then(|addrs| UdpSocket::bind(addrs.collect::<Vec<_>>().as_slice()));
     socket.map_err(|source| match source.kind() {
@@ -272,7 +284,7 @@ fn bind_udp(addr: &str) -> Result<UdpSocket, StartError> {
     })
 }
 
-fn bind_tcp(addr: &str) -> Result<TcpListener, StartError> {
+pub(crate) fn bind_tcp(addr: &str) -> Result<TcpListener, StartError> {
     let listener =
         addr.to_socket_addrs().and_then(|addrs| TcpListener::bind(addrs.collect::<Vec<_>>().as_slice()));
     listener.map_err(|source| match source.kind() {

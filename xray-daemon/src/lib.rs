@@ -28,15 +28,27 @@
 pub mod batch;
 mod builder;
 pub mod cli;
+#[cfg(feature = "relay")]
+mod daemon;
 mod datagram;
 mod go_flags;
+#[cfg(feature = "relay")]
+mod intake;
 mod local;
+#[cfg(feature = "relay")]
+mod log;
+mod metrics;
+mod nearest;
+mod observed;
 mod printer;
 mod receiver;
 pub mod relay;
 mod rollbar_commands;
+#[cfg(feature = "relay")]
+mod settings;
 mod show;
 mod stats;
+mod status;
 mod tail;
 mod tcp;
 pub mod telemetry;

@@ -6,12 +6,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use xray_console::rollbar::Double;
 
 use crate::builder::Builder;
-use crate::receiver::Stop;
+use crate::observed::{Observation, Observed, Status};
+use crate::receiver::{SocketObserver, Stop};
 use crate::show::Shared;
 use crate::stats::Stats;
 use crate::tcp::Server;
@@ -41,6 +44,38 @@ pub struct LocalDaemon {
     shared: Arc<Shared>,
     stop: Option<Stop>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// What is seen of it from outside.
+pub(crate) struct LocalObserved {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) double: Arc<Double>,
+    pub(crate) started: Instant,
+    pub(crate) socket: SocketObserver,
+}
+
+impl Observed for LocalObserved {
+    fn observe(&self) -> Observation {
+        let stats = Stats { rollbar: self.double.stats(), ..self.shared.counters.stats() };
+        Observation {
+            status: Status::Ok,
+            version: env!("CARGO_PKG_VERSION"),
+            mode: "local",
+            uptime_seconds: self.started.elapsed().as_secs_f64(),
+            udp: self.socket.addr().to_string(),
+            received: stats.received,
+            received_bytes: self.shared.counters.datagrams.received_bytes.load(Ordering::Relaxed),
+            rejected: stats.rejected,
+            kernel_dropped: self.socket.dropped(),
+            receive_buffer_bytes: self.socket.buffer(),
+            requests: stats.requests,
+            requests_refused: stats.requests_refused,
+            upstreams: Vec::new(),
+            sampling: None,
+            local: Some(stats.into()),
+            log_lines_lost: 0,
+        }
+    }
 }
 
 impl LocalDaemon {

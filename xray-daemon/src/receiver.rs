@@ -1,7 +1,7 @@
 //! The UDP socket: every datagram that comes, many in a system call, until it is told to stop.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -75,13 +75,13 @@ impl Receiver {
         Ok((Self { socket, stopping: stopping.clone(), stopped }, Stop { stopping, _wake: wake }))
     }
 
-    /// The bytes that the kernel keeps for datagrams that were not read yet. It counts its own headers too: a document of 700
-    /// bytes takes some 1,300.
-    #[cfg(feature = "relay")]
-    pub(crate) fn buffer(&self) -> usize {
+    /// What can be seen of the socket while it is read.
+    pub(crate) fn observer(&self) -> io::Result<SocketObserver> {
         let granted = getsockopt(&self.socket, sockopt::RcvBuf).unwrap_or(0);
-        // Linux doubles what was asked for, for those headers, and tells the double.
-        if cfg!(target_os = "linux") { granted / 2 } else { granted }
+        // Linux doubles what was asked for, for its own headers, and tells the double.
+        let buffer = if cfg!(target_os = "linux") { granted / 2 } else { granted };
+        let inode = nix::sys::stat::fstat(&self.socket).map_or(0, |stat| stat.st_ino);
+        Ok(SocketObserver { addr: self.socket.local_addr()?, buffer, inode })
     }
 
     /// Hands every datagram to `intake` until the [`Stop`] is dropped, and then those that had arrived before.
@@ -123,6 +123,39 @@ impl Receiver {
         });
         // Its errors (interrupted, out of memory) are those of the next read.
         let _ = if for_data { poll(&mut [stop, data], timeout) } else { poll(&mut [stop], timeout) };
+    }
+}
+
+/// Sees a socket that another thread reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SocketObserver {
+    addr: SocketAddr,
+    buffer: usize,
+    inode: u64,
+}
+
+impl SocketObserver {
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The bytes that the kernel keeps of datagrams that were not read yet, its own headers among them: a document of 700
+    /// bytes takes some 1,300.
+    pub(crate) fn buffer(&self) -> usize {
+        self.buffer
+    }
+
+    /// Datagrams that the kernel dropped because that was full; none where it does not tell.
+    pub(crate) fn dropped(&self) -> Option<u64> {
+        let table = if self.addr.is_ipv4() { "/proc/net/udp" } else { "/proc/net/udp6" };
+        let table = std::fs::read_to_string(table).ok()?;
+        let inode = self.inode.to_string();
+        // The columns are those of the kernel's `Documentation/networking/proc_net_tcp`, and `drops` at the end.
+        table.lines().find_map(|line| {
+            let columns: Vec<&str> = line.split_ascii_whitespace().collect();
+            (columns.get(9) == Some(&&*inode)).then(|| columns.get(12)?.parse().ok())?
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::Instant;
 use xray_console::rollbar::{Deploy, Occurrence};
 use xray_console::{Assembler, Document, FinishedTrace};
 
-use crate::datagram::{Reject, parse_datagram};
 use crate::receiver::Intake;
 use crate::stats::{Counters, count};
 use crate::tcp::Watch;
@@ -27,7 +26,7 @@ const QUEUE_BYTES: usize = 32 << 20;
 pub(crate) type TraceSink = Box<dyn FnMut(&FinishedTrace) -> io::Result<()> + Send>;
 pub(crate) type ItemSink = Box<dyn FnMut(&Occurrence) -> io::Result<()> + Send>;
 pub(crate) type DeploySink = Box<dyn FnMut(&Deploy) -> io::Result<()> + Send>;
-pub(crate) type Notice = Box<dyn Fn(&str) + Send + Sync>;
+pub(crate) type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// On its way to the showing thread.
 pub(crate) struct Queued {
@@ -56,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Bytes of what is in the queue.
     queued: AtomicUsize,
-    notice: Notice,
+    pub(crate) notice: Notice,
 }
 
 impl std::fmt::Debug for Shared {
@@ -72,16 +71,10 @@ impl Shared {
 
     /// Takes a datagram: into the queue, or counted with those that are no documents.
     pub(crate) fn accept(&self, datagram: &[u8], queue: &SyncSender<Queued>) {
-        count(&self.counters.received);
-        let body = match parse_datagram(datagram) {
-            Ok(datagram) => datagram.body,
-            Err(reject) => {
-                let counter = match reject {
-                    Reject::MissingHeader => &self.counters.missing_header,
-                    Reject::MissingDocument => &self.counters.missing_document,
-                    Reject::InvalidHeader => &self.counters.invalid_header,
-                };
-                if count(counter) {
+        let body = match self.counters.datagrams.take(datagram) {
+            Ok(body) => body,
+            Err((reject, first)) => {
+                if first {
                     (self.notice)(&format!("rejected a datagram of {} bytes: {reject}", datagram.len()));
                 }
                 return;
@@ -142,10 +135,6 @@ impl Watch for ToShow {
 
     fn notice(&self, text: &str) {
         (self.shared.notice)(text);
-    }
-
-    fn counters(&self) -> &Counters {
-        &self.shared.counters
     }
 }
 

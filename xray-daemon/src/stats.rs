@@ -1,8 +1,13 @@
 //! What a daemon has received, shown and lost.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use xray_console::AssemblerStats;
+
+use crate::datagram::{Reject, parse_datagram};
 
 /// What a [`LocalDaemon`](crate::LocalDaemon) has received, shown and lost since its start.
 ///
@@ -35,7 +40,7 @@ pub struct Stats {
 }
 
 /// Datagrams that hold no usable document, by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Rejected {
     /// There was no header line.
@@ -56,7 +61,7 @@ impl Rejected {
 }
 
 /// What was lost, by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Dropped {
     /// Datagrams: traces came faster than they could be shown.
@@ -78,19 +83,58 @@ impl Dropped {
     }
 }
 
+/// Datagrams, and those whose framing was wrong.
+#[derive(Debug, Default)]
+pub(crate) struct DatagramCounts {
+    pub(crate) received: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
+    missing_header: AtomicU64,
+    missing_document: AtomicU64,
+    invalid_header: AtomicU64,
+}
+
+impl DatagramCounts {
+    /// Counts a datagram and takes it apart; an error says whether it is the first of its kind.
+    pub(crate) fn take<'a>(&self, datagram: &'a [u8]) -> Result<&'a [u8], (Reject, bool)> {
+        count(&self.received);
+        self.received_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
+        parse_datagram(datagram).map(|datagram| datagram.body).map_err(|reject| {
+            let counter = match reject {
+                Reject::MissingHeader => &self.missing_header,
+                Reject::MissingDocument => &self.missing_document,
+                Reject::InvalidHeader => &self.invalid_header,
+            };
+            (reject, count(counter))
+        })
+    }
+
+    /// Without documents that could not be parsed, of which it knows nothing.
+    pub(crate) fn rejected(&self) -> Rejected {
+        Rejected {
+            missing_header: self.missing_header.load(Ordering::Relaxed),
+            missing_document: self.missing_document.load(Ordering::Relaxed),
+            invalid_header: self.invalid_header.load(Ordering::Relaxed),
+            invalid_document: 0,
+        }
+    }
+}
+
+/// HTTP requests.
+#[derive(Debug, Default)]
+pub(crate) struct RequestCounts {
+    pub(crate) requests: AtomicU64,
+    pub(crate) refused: AtomicU64,
+}
+
 /// The counters behind [`Stats`]: each is written by one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) received: AtomicU64,
-    pub(crate) missing_header: AtomicU64,
-    pub(crate) missing_document: AtomicU64,
-    pub(crate) invalid_header: AtomicU64,
+    pub(crate) datagrams: DatagramCounts,
     pub(crate) invalid_document: AtomicU64,
     pub(crate) queue_full: AtomicU64,
     pub(crate) item_queue_full: AtomicU64,
     pub(crate) sink_failed: AtomicU64,
-    pub(crate) requests: AtomicU64,
-    pub(crate) requests_refused: AtomicU64,
+    pub(crate) requests: Arc<RequestCounts>,
     pub(crate) items_shown: AtomicU64,
     documents: AtomicU64,
     traces: AtomicU64,
@@ -117,18 +161,16 @@ impl Counters {
     pub(crate) fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
-            received: read(&self.received),
+            received: read(&self.datagrams.received),
             rejected: Rejected {
-                missing_header: read(&self.missing_header),
-                missing_document: read(&self.missing_document),
-                invalid_header: read(&self.invalid_header),
                 invalid_document: read(&self.invalid_document),
+                ..self.datagrams.rejected()
             },
             documents: read(&self.documents),
             traces_shown: read(&self.traces),
             traces_updated: read(&self.updates),
-            requests: read(&self.requests),
-            requests_refused: read(&self.requests_refused),
+            requests: read(&self.requests.requests),
+            requests_refused: read(&self.requests.refused),
             items_shown: read(&self.items_shown),
             rollbar: xray_console::rollbar::Stats::default(),
             dropped: Dropped {

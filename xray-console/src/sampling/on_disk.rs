@@ -26,6 +26,12 @@ pub enum RulesOnDiskError {
         /// Why.
         source: io::Error,
     },
+    /// It is no regular file, such as the pipe of a shell's `<(..)`: it was read when it was opened.
+    #[error("{}: no regular file: its sampling rules are read at the start only", path.display())]
+    ReadOnce {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is too large.
     #[error("{}: more than {MAX_FILE_BYTES} bytes of sampling rules", path.display())]
     TooLarge {
@@ -74,7 +80,7 @@ pub struct RulesOnDisk {
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     Text(String),
-    TooLarge,
+    Other,
     Unreadable(io::ErrorKind),
 }
 
@@ -111,13 +117,17 @@ impl RulesOnDisk {
     }
 
     /// Reads the file again; takes its rules over if its text changed. To be called every few seconds: it compares
-    /// texts, because a time of change has gaps and a mounted file is replaced as a link.
+    /// texts, because a time of change has gaps and a mounted file is replaced as a link. What is no regular file is not
+    /// read again.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or its new text is no valid set of rules: the rules in force stay. What is wrong is told
     /// once, until it changes.
     pub fn look(&mut self, now: SystemTime) -> Option<Result<Reloaded, RulesOnDiskError>> {
+        if is_stream(&self.path) {
+            return None;
+        }
         let text = text(&self.path);
         let seen = Seen::of(&text);
         if seen == self.seen {
@@ -133,7 +143,10 @@ impl RulesOnDisk {
     ///
     /// As [`look`](Self::look), but told each time.
     pub fn reload(&mut self, now: SystemTime) -> Result<Reloaded, RulesOnDiskError> {
-        let text = text(&self.path);
+        let text = match is_stream(&self.path) {
+            true => Err(RulesOnDiskError::ReadOnce { path: self.path.clone() }),
+            false => text(&self.path),
+        };
         self.seen = Seen::of(&text);
         self.take(text, now)
     }
@@ -152,9 +165,14 @@ impl Seen {
         match text {
             Ok(text) => Self::Text(text.clone()),
             Err(RulesOnDiskError::Read { source, .. }) => Self::Unreadable(source.kind()),
-            Err(_) => Self::TooLarge,
+            Err(_) => Self::Other,
         }
     }
+}
+
+/// Whether it is there and no regular file: what could be read of it was read, and a read may wait for ever.
+fn is_stream(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| !meta.is_file())
 }
 
 /// The text of a file, within its bound.

@@ -74,7 +74,6 @@ impl Dispatcher {
                 }
             }
         }
-        self.end();
     }
 
     fn call(&mut self, batch: Batch) {
@@ -101,11 +100,7 @@ impl Dispatcher {
                 if self.pace.succeeded() {
                     tracing::info!(target: "xray_daemon", "{name}: segments are accepted again");
                 }
-                tracing::debug!(
-                    target: "xray_daemon",
-                    "Successfully sent batch of {documents} segments ({:.3} seconds)",
-                    began.elapsed().as_secs_f64()
-                );
+                tell_sent(documents, began.elapsed());
                 return;
             }
             Some(Err(failure)) => failure,
@@ -172,9 +167,11 @@ impl Dispatcher {
             );
         }
     }
+}
 
-    /// Counts what is left.
-    fn end(self) {
+/// However the task ends, what is left is counted.
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
         let Shared { name, queue, counts } = &*self.shared;
         let waiting = queue.close();
         let under_way = queue.abandon();
@@ -186,6 +183,18 @@ impl Dispatcher {
                 waiting + under_way
             );
         }
+    }
+}
+
+/// The line that tells people that it works, in the words of AWS's daemon.
+fn tell_sent(documents: usize, after: Duration) {
+    static SENT: Throttle = Throttle::new();
+    if let Some(more) = SENT.pass() {
+        tracing::info!(
+            target: "xray_daemon",
+            "Successfully sent batch of {documents} segments ({:.3} seconds){more}",
+            after.as_secs_f64()
+        );
     }
 }
 

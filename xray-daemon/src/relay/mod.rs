@@ -22,8 +22,7 @@ use self::counts::Counts;
 use self::dispatch::Dispatcher;
 use self::queue::Queue;
 use crate::batch::Batch;
-use crate::telemetry::TelemetryRecord;
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::Upstream;
 
 /// Calls to an upstream that may be under way at once where nothing else is asked for: enough for 50,000 documents a second
 /// to one that takes 60 ms. There are as many as batches wait, so that a quiet daemon has one connection.
@@ -81,7 +80,6 @@ impl Default for RelaySettings {
 #[must_use = "it ends, and what waits is dropped, when this is dropped"]
 pub struct Relay {
     queue: RelayQueue,
-    upstream: Arc<dyn Upstream>,
     shutdown: watch::Sender<Option<tokio::time::Instant>>,
     task: JoinHandle<()>,
 }
@@ -112,9 +110,9 @@ impl Relay {
             counts: Counts::default(),
         });
         let (shutdown, told) = watch::channel(None);
-        let dispatcher = Dispatcher::new(shared.clone(), upstream.clone(), settings.concurrency, told);
+        let dispatcher = Dispatcher::new(shared.clone(), upstream, settings.concurrency, told);
         let task = tokio::spawn(dispatcher.run());
-        Self { queue: RelayQueue { shared }, upstream, shutdown, task }
+        Self { queue: RelayQueue { shared }, shutdown, task }
     }
 
     /// The way in. It may outlive the relay: what is pushed then is dropped, and counted.
@@ -125,11 +123,6 @@ impl Relay {
     /// What was sent and dropped so far.
     pub fn stats(&self) -> RelayStats {
         self.queue.stats()
-    }
-
-    /// Sends telemetry, once.
-    pub(crate) async fn send_telemetry(&self, records: &[TelemetryRecord]) -> Result<(), Failure> {
-        self.upstream.send_telemetry(records).await
     }
 
     /// Sends what waits, for as long as `grace` at most; what is left then is dropped, and counted.
@@ -144,7 +137,6 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.task.abort();
-        self.queue.shared.close();
     }
 }
 
@@ -176,13 +168,6 @@ impl RelayQueue {
 
     pub(crate) fn latency(&self) -> [u64; LATENCY_SECONDS.len() + 1] {
         self.shared.counts.latency()
-    }
-}
-
-impl Shared {
-    /// Takes nothing any more, and drops what waits.
-    fn close(&self) {
-        self.counts.shutdown.add(self.queue.close());
     }
 }
 

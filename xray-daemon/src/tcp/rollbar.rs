@@ -5,20 +5,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 use xray_console::rollbar::{Answer, Deploy, Double, Event, Occurrence, Refused, Settings};
 
 use super::body::{self, NoBody};
+use super::faults;
 use super::routes::error;
 use super::wire::Wire;
-use crate::stats::Counters;
 
 /// How long the first half of an answer has to leave before the connection is reset.
 const FIRST_HALF: Duration = Duration::from_millis(20);
@@ -34,8 +36,6 @@ pub(crate) trait Watch: Send + Sync {
     fn deploy(&self, deploy: Deploy);
     /// What the user should know, once.
     fn notice(&self, text: &str);
-    /// Where requests are counted.
-    fn counters(&self) -> &Counters;
 }
 
 /// The double, and who watches it.
@@ -54,14 +54,6 @@ impl Rollbar {
 
     pub(crate) fn double(&self) -> &Double {
         &self.double
-    }
-
-    pub(crate) fn notice(&self, text: &str) {
-        self.watch.notice(text);
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        self.watch.counters()
     }
 
     /// Tells the first of each kind.
@@ -88,8 +80,17 @@ impl Rollbar {
     }
 }
 
+/// The API's routes. The one that injects faults is there only where `with_faults` asks for it.
+pub(crate) fn routes(rollbar: Arc<Rollbar>, with_faults: bool) -> Router {
+    let mut router = Router::new().route("/api/1/", any(answer)).route("/api/1/{*call}", any(answer));
+    if with_faults {
+        router = router.route(faults::PATH, any(faults::answer));
+    }
+    router.with_state(rollbar)
+}
+
 /// One call.
-pub(crate) async fn answer(State(rollbar): State<Arc<Rollbar>>, request: Request) -> Response {
+async fn answer(State(rollbar): State<Arc<Rollbar>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let wire = head.extensions.get::<Wire>();
     // Before the body is read, because a fault may be to read it slowly.

@@ -1,4 +1,4 @@
-//! Which path is answered by what.
+//! Who may ask, and what is answered where nothing is.
 
 use std::sync::Arc;
 
@@ -9,40 +9,33 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use serde_json::json;
 
-use super::faults;
 use super::origin::Origins;
-use super::rollbar::{self, Rollbar};
-use crate::stats::count;
+use crate::show::Notice;
+use crate::stats::{RequestCounts, count};
 
-/// All routes. The route that injects faults is there only where `faults` asks for it.
-pub(crate) fn router(rollbar: Arc<Rollbar>, origins: Origins, with_faults: bool) -> Router {
-    let mut router =
-        Router::new().route("/api/1/", any(rollbar::answer)).route("/api/1/{*call}", any(rollbar::answer));
-    if with_faults {
-        router = router.route(faults::PATH, any(faults::answer));
-    }
-    let check = Check { origins: Arc::new(origins), rollbar: rollbar.clone() };
-    router.fallback(nothing_here).with_state(rollbar).layer(from_fn_with_state(check, refuse_foreign_pages))
+/// What every request passes before its path is looked at.
+pub(crate) struct Gate {
+    pub(crate) origins: Origins,
+    pub(crate) counts: Arc<RequestCounts>,
+    /// Told of the first request that is refused.
+    pub(crate) notice: Notice,
 }
 
-#[derive(Clone)]
-struct Check {
-    origins: Arc<Origins>,
-    rollbar: Arc<Rollbar>,
+/// These routes behind the gate.
+pub(crate) fn router(routes: Router, gate: Gate) -> Router {
+    routes.fallback(nothing_here).layer(from_fn_with_state(Arc::new(gate), refuse_foreign_pages))
 }
 
 /// Before anything else of a request is looked at.
-async fn refuse_foreign_pages(State(check): State<Check>, request: Request, next: Next) -> Response {
-    let counters = check.rollbar.counters();
-    count(&counters.requests);
-    match check.origins.refusal(request.uri(), request.headers()) {
+async fn refuse_foreign_pages(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    count(&gate.counts.requests);
+    match gate.origins.refusal(request.uri(), request.headers()) {
         None => next.run(request).await,
         Some(why) => {
-            if count(&counters.requests_refused) {
-                check.rollbar.notice(&why);
+            if count(&gate.counts.refused) {
+                (gate.notice)(&why);
             }
             error(StatusCode::FORBIDDEN, &why)
         }
@@ -51,9 +44,12 @@ async fn refuse_foreign_pages(State(check): State<Check>, request: Request, next
 
 async fn nothing_here(request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
+    let method: String = request.method().as_str().chars().take(20).collect();
     error(
         StatusCode::NOT_FOUND,
-        &format!("nothing is answered at {path}; Rollbar's API is at /api/1/, its items at /api/1/item/"),
+        &format!(
+            "nothing is answered at {method} {path}; this daemon has /health and /metrics, and the APIs that it was started with"
+        ),
     )
 }
 

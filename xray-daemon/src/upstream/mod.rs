@@ -1,5 +1,8 @@
 //! Where batches go: AWS X-Ray, or whatever else implements [`Upstream`].
 
+#[cfg(feature = "relay")]
+pub mod aws;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
