@@ -438,5 +438,11 @@ fn a_file_is_followed() {
     write(&CRUDDUR.replace("9000", "2"));
     assert_eq!(file.look(at(1_009.0)).unwrap().unwrap().changed, 1);
     assert_eq!(rules.records()[0].rule().priority, 2);
+    // What is no regular file is left alone: a pipe would block.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(file.look(at(1_010.0)).is_none());
+    assert!(matches!(file.reload(at(1_010.0)), Err(RulesOnDiskError::ReadOnce { .. })));
+    assert_eq!(rules.records()[0].rule().priority, 2);
     std::fs::remove_dir_all(&folder).unwrap();
 }
