@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
 
 use thiserror::Error;
 use xray_console::rollbar::{Deploy, Double, Mode, Occurrence, Settings};
+use xray_console::sampling::SamplingRules;
 use xray_console::{Assembler, FinishedTrace, Format, Limits, View};
 
 use crate::local::{LocalDaemon, LocalObserved};
@@ -67,6 +69,7 @@ pub struct Builder {
     allowed_hosts: Vec<String>,
     rollbar: Settings,
     faults: bool,
+    sampling_rules: Option<Arc<SamplingRules>>,
     limits: Limits,
     trace_sink: TraceSink,
     item_sink: ItemSink,
@@ -95,6 +98,7 @@ impl Builder {
             allowed_hosts: Vec::new(),
             rollbar: Settings::default(),
             faults: false,
+            sampling_rules: None,
             limits: Limits::default(),
             trace_sink: Box::new(|_| Ok(())),
             item_sink: Box::new(|_| Ok(())),
@@ -110,8 +114,8 @@ impl Builder {
         self
     }
 
-    /// The TCP address to answer HTTP on, such as [`DEFAULT_TCP`]: Rollbar's API, at `/api/1/`. Without this call there
-    /// is no TCP server.
+    /// The TCP address to answer HTTP on, such as [`DEFAULT_TCP`]: Rollbar's API at `/api/1/`, X-Ray's sampling rules and targets,
+    /// `/health` and `/metrics`. Without this call there is no TCP server.
     ///
     /// There is no TLS and no authentication: keep it on loopback, or inside a network that you trust.
     pub fn tcp(mut self, addr: impl Into<String>) -> Self {
@@ -143,6 +147,13 @@ impl Builder {
     /// forgets them. A program that has the daemon inside can always use [`LocalDaemon::rollbar`].
     pub fn faults(mut self, allowed: bool) -> Self {
         self.faults = allowed;
+        self
+    }
+
+    /// The rules that samplers are told over TCP; without this call, to sample every request. SDKs ask for them where they
+    /// send segments to.
+    pub fn sampling_rules(mut self, rules: impl Into<Arc<SamplingRules>>) -> Self {
+        self.sampling_rules = Some(rules.into());
         self
     }
 
@@ -222,6 +233,7 @@ impl Builder {
             allowed_hosts,
             rollbar,
             faults,
+            sampling_rules,
             limits,
             trace_sink,
             item_sink,
@@ -247,13 +259,18 @@ impl Builder {
                     counts: shared.counters.requests.clone(),
                     notice: shared.notice.clone(),
                 };
+                let rules =
+                    sampling_rules.unwrap_or_else(|| Arc::new(SamplingRules::everything(SystemTime::now())));
                 let observed = Arc::new(LocalObserved {
+                    rules: rules.clone(),
                     shared: shared.clone(),
                     double: double.clone(),
-                    started: std::time::Instant::now(),
+                    started: Instant::now(),
                     socket: observer,
                 });
-                let routes = tcp::observe::routes(observed).merge(tcp::rollbar::routes(rollbar, faults));
+                let routes = tcp::observe::routes(observed)
+                    .merge(tcp::rollbar::routes(rollbar, faults))
+                    .merge(tcp::sampling::routes(rules));
                 let router = tcp::routes::router(routes, gate);
                 Some(Server::start(listener, router).map_err(StartError::System)?)
             }

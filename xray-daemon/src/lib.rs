@@ -61,5 +61,7 @@ pub use local::LocalDaemon;
 pub use stats::{Dropped, Rejected, Stats};
 /// The double of Rollbar's API.
 pub use xray_console::rollbar;
+/// Sampling rules and targets, as X-Ray's API answers them.
+pub use xray_console::sampling;
 /// What sinks are given and how it is drawn.
 pub use xray_console::{FinishedTrace, Format, Limits, View};

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use xray_console::rollbar::Double;
+use xray_console::sampling::SamplingRules;
 
 use crate::builder::Builder;
 use crate::observed::{Observation, Observed, Status};
@@ -48,6 +49,7 @@ pub struct LocalDaemon {
 
 /// What is seen of it from outside.
 pub(crate) struct LocalObserved {
+    pub(crate) rules: Arc<SamplingRules>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) double: Arc<Double>,
     pub(crate) started: Instant,
@@ -58,7 +60,7 @@ impl Observed for LocalObserved {
     fn observe(&self) -> Observation {
         let stats = Stats { rollbar: self.double.stats(), ..self.shared.counters.stats() };
         Observation {
-            status: Status::Ok,
+            status: Status::of(&[]),
             version: env!("CARGO_PKG_VERSION"),
             mode: "local",
             uptime_seconds: self.started.elapsed().as_secs_f64(),
@@ -71,7 +73,7 @@ impl Observed for LocalObserved {
             requests: stats.requests,
             requests_refused: stats.requests_refused,
             upstreams: Vec::new(),
-            sampling: None,
+            sampling: Some(self.rules.stats().into()),
             local: Some(stats.into()),
             log_lines_lost: 0,
         }

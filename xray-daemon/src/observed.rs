@@ -52,6 +52,12 @@ pub(crate) enum Status {
     Failing,
 }
 
+impl Status {
+    pub(crate) fn of(upstreams: &[UpstreamObservation]) -> Self {
+        if upstreams.iter().any(|upstream| upstream.stats.failing) { Self::Failing } else { Self::Ok }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct UpstreamObservation {
     pub(crate) name: String,

@@ -1,17 +1,22 @@
 //! `xray-daemon tail`: prints each finished trace and each item until it is interrupted or nobody reads it any more.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{SigSet, Signal};
 use thiserror::Error;
+use xray_console::sampling::{RulesOnDisk, RulesOnDiskError};
 
 use crate::builder::StartError;
 use crate::cli::Tail;
 use crate::local::LocalDaemon;
 use crate::printer::{Print, Printer, view_for};
 use crate::stats::Stats;
+
+/// How often the file of sampling rules is looked at.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Why it ended, other than as it should.
 #[derive(Debug, Error)]
@@ -28,6 +33,8 @@ pub(crate) enum TailError {
     TcpTaken { addr: String },
     #[error(transparent)]
     Start(StartError),
+    #[error(transparent)]
+    Rules(#[from] RulesOnDiskError),
     #[error("cannot write what came: {0}")]
     Write(io::Error),
     #[error("cannot wait for signals: {0}")]
@@ -73,6 +80,12 @@ pub(crate) fn run(options: &Tail) -> Result<(), TailError> {
                 deploys.put(|to| to.show_deploy(deploy))
             }
         });
+    let mut rules =
+        options.sampling_rules.as_ref().map(|path| RulesOnDisk::open(path, SystemTime::now())).transpose()?;
+    if let Some(rules) = &rules {
+        rules.warnings().iter().for_each(|warning| note(warning));
+        daemon = daemon.sampling_rules(rules.rules());
+    }
     for name in &options.allow_host {
         daemon = daemon.allow_host(name);
     }
@@ -83,7 +96,13 @@ pub(crate) fn run(options: &Tail) -> Result<(), TailError> {
     })?;
     note(&listening(&daemon));
 
-    match ended.recv() {
+    let event = loop {
+        match ended.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => rules.iter_mut().for_each(look),
+            event => break event,
+        }
+    };
+    match event {
         Ok(Event::OutputFailed(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             return Err(TailError::Write(error));
         }
@@ -96,6 +115,18 @@ pub(crate) fn run(options: &Tail) -> Result<(), TailError> {
         }
     }
     Ok(())
+}
+
+/// Takes over the file of sampling rules where it has changed.
+fn look(rules: &mut RulesOnDisk) {
+    match rules.look(SystemTime::now()) {
+        Some(Ok(reloaded)) => {
+            note(&format!("took over the sampling rules of {}", rules.path().display()));
+            reloaded.warnings.iter().for_each(|warning| note(warning));
+        }
+        Some(Err(error)) => note(&format!("{error}; the sampling rules stay as they were")),
+        None => {}
+    }
 }
 
 fn listening(daemon: &LocalDaemon) -> String {

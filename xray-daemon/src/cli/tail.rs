@@ -1,6 +1,7 @@
 //! `tail` and its flags.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -35,6 +36,9 @@ pub(crate) struct Tail {
     /// What Rollbar's API refuses: what the real one is known to, or what it is merely thought to as well
     #[arg(long, value_enum, default_value_t = ModeArg::Lenient)]
     rollbar: ModeArg,
+    /// Answer requests for sampling rules and targets from this file; if not given, every request is to be sampled
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sampling_rules: Option<PathBuf>,
     /// One more name under which web pages may ask over TCP; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
@@ -93,6 +97,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::value("b", "bind"),
     Flag::value("t", "bind-tcp"),
     Flag::value("", "rollbar"),
+    Flag::value("", "sampling-rules"),
     Flag::values("", "allow-host"),
     Flag::switch("", "faults"),
     Flag::switch("h", "help"),

@@ -33,9 +33,8 @@ impl Observed for RelayObserved {
                 latency: relay.latency(),
             })
             .collect();
-        let failing = upstreams.iter().any(|upstream| upstream.stats.failing);
         Observation {
-            status: if failing { Status::Failing } else { Status::Ok },
+            status: Status::of(&upstreams),
             version: env!("CARGO_PKG_VERSION"),
             mode: "relay",
             uptime_seconds: self.started.elapsed().as_secs_f64(),

@@ -10,7 +10,7 @@ use crate::telemetry::BackendConnectionErrors;
 use crate::upstream::Cause;
 
 /// The upper ends of the latency's histogram, in seconds. The last bucket has none.
-pub(crate) const LATENCY_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+pub const LATENCY_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// What a relay has sent, dropped and held. In documents where nothing else is said.
 ///

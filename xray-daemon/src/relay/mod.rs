@@ -14,9 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use counts::{RelayDropped, RelayStats};
-
-pub(crate) use counts::LATENCY_SECONDS;
+pub use counts::{LATENCY_SECONDS, RelayDropped, RelayStats};
 
 use self::counts::Counts;
 use self::dispatch::Dispatcher;
@@ -166,7 +164,8 @@ impl RelayQueue {
         &self.shared.name
     }
 
-    pub(crate) fn latency(&self) -> [u64; LATENCY_SECONDS.len() + 1] {
+    /// Calls that succeeded, by how long they took: up to each of [`LATENCY_SECONDS`], and longer than all of them.
+    pub fn latency(&self) -> [u64; LATENCY_SECONDS.len() + 1] {
         self.shared.counts.latency()
     }
 }
