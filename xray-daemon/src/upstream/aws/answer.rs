@@ -243,7 +243,7 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:47 GMT", Some(10)),
             ("Sun Nov  6 08:49:47 1994", Some(10)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
-            ("Sun, 06 Nov 2094 08:49:37 GMT", Some(300)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(300)),
             ("-1", None),
             ("1.5", None),
             ("soon", None),

@@ -9,10 +9,10 @@ use http::{HeaderMap, Method, Response};
 use reqwest::Url;
 use tokio::time::timeout;
 
+use super::AwsXRay;
 use super::answer;
 use super::http::Written;
 use super::signing::{Signable, sign};
-use super::AwsXRay;
 use crate::upstream::{Cause, Failure, Verdict};
 
 /// The most bytes of an answer: 16 MiB.
@@ -73,7 +73,8 @@ impl AwsXRay {
         let xray = &self.0;
         let wrong = |message: String| Failure { cause: Cause::Other, verdict: Verdict::Refuse, message };
         // As it goes out: the URL type writes some characters in another way.
-        let url = Url::parse(&format!("{}{path}", self.endpoint())).map_err(|error| wrong(error.to_string()))?;
+        let url =
+            Url::parse(&format!("{}{path}", self.endpoint())).map_err(|error| wrong(error.to_string()))?;
         if url.origin() != xray.endpoint.origin() {
             return Err(wrong("the path leads to another host".to_owned()));
         }

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -206,7 +207,10 @@ impl HttpSettings {
             let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&error.without_url()))?;
-            return builder().tls_certs_only(certificates).build().map_err(|error| wrong(&error.without_url()));
+            return builder()
+                .tls_certs_only(certificates)
+                .build()
+                .map_err(|error| wrong(&error.without_url()));
         }
         builder().build().or_else(|error| {
             // An image without certificates: what needs none still works, and what does says which is not trusted.
@@ -312,7 +316,10 @@ impl Connector {
     }
 }
 
-async fn send(client: &reqwest::Client, request: http::Request<SdkBody>) -> Result<reqwest::Response, HttpError> {
+async fn send(
+    client: &reqwest::Client,
+    request: http::Request<SdkBody>,
+) -> Result<reqwest::Response, HttpError> {
     let host = host_of(request.uri());
     let written = request.extensions().get::<Written>().cloned();
     let request = request.map(|body| reqwest::Body::wrap(Tracked::new(body, written)));
@@ -356,7 +363,8 @@ async fn read(answer: reqwest::Response, most: usize) -> (http::Response<Bytes>,
             }
         }
     };
-    let end = timeout(BODY, whole).await.unwrap_or_else(|_| End::Broken(format!("not complete after {BODY:?}")));
+    let end =
+        timeout(BODY, whole).await.unwrap_or_else(|_| End::Broken(format!("not complete after {BODY:?}")));
     (http::Response::from_parts(head, came.freeze()), end)
 }
 
@@ -449,7 +457,9 @@ fn kind_of(error: &reqwest::Error) -> Kind {
 }
 
 /// An error and what caused it.
-pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
@@ -489,7 +499,9 @@ mod tests {
         ] {
             assert!(http.is_metadata(host), "{host}");
         }
-        for host in ["sts.eu-west-1.amazonaws.com", "169.255.0.1", "[fd01::1]", "10.0.0.1", "a.localhost.example"] {
+        for host in
+            ["sts.eu-west-1.amazonaws.com", "169.255.0.1", "[fd01::1]", "10.0.0.1", "a.localhost.example"]
+        {
             assert!(!http.is_metadata(host), "{host}");
         }
     }

@@ -76,7 +76,9 @@ impl Identity {
         if let Some(credentials) = self.fresh() {
             return Ok(credentials);
         }
-        if let Some(failed) = self.read(|state| state.failed.as_ref().filter(|failed| failed.at >= asked).map(Failed::error)) {
+        if let Some(failed) =
+            self.read(|state| state.failed.as_ref().filter(|failed| failed.at >= asked).map(Failed::error))
+        {
             return Err(failed);
         }
         let loaded = match timeout(LOAD, self.0.source.provide_credentials()).await {
@@ -132,7 +134,10 @@ impl State {
                 let valid = |held: &&mut Held| held.credentials.expiry().is_none_or(|expiry| now < expiry);
                 if let Some(held) = self.held.as_mut().filter(valid) {
                     held.stale = now.checked_add(PAUSE);
-                    tracing::warn!("the credentials that expire soon cannot be replaced yet: {}", said(&error));
+                    tracing::warn!(
+                        "the credentials that expire soon cannot be replaced yet: {}",
+                        said(&error)
+                    );
                     return Ok(held.credentials.clone());
                 }
                 let not_loaded = matches!(error, CredentialsError::CredentialsNotLoaded(_));

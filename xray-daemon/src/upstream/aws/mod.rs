@@ -318,7 +318,8 @@ async fn endpoint(settings: &AwsSettings, config: &SdkConfig, region: &str) -> R
     let set = settings.endpoint.clone().filter(|endpoint| !endpoint.is_empty());
     let given = set.or_else(|| of_service(config)).or_else(|| config.endpoint_url().map(str::to_owned));
     let given = given.map(|given| if given.contains("://") { given } else { format!("https://{given}") });
-    let wrong = |endpoint: &str, reason: String| AwsError::BadEndpoint { endpoint: endpoint.to_owned(), reason };
+    let wrong =
+        |endpoint: &str, reason: String| AwsError::BadEndpoint { endpoint: endpoint.to_owned(), reason };
     if let Some(given) = &given {
         let url = Url::parse(given).map_err(|error| wrong(given, error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -59,7 +59,9 @@ pub enum AwsError {
     #[error("the region {0:?} is none: only letters, digits and hyphens, such as us-east-1")]
     BadRegion(String),
     /// The endpoint is no `http` or `https` URL.
-    #[error("the endpoint {endpoint:?} cannot be used: {reason}. Write it as https://HOST or http://HOST:PORT")]
+    #[error(
+        "the endpoint {endpoint:?} cannot be used: {reason}. Write it as https://HOST or http://HOST:PORT"
+    )]
     BadEndpoint {
         /// As it was given, without a password.
         endpoint: String,
