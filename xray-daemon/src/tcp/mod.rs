@@ -8,6 +8,8 @@ mod body;
 mod faults;
 pub(crate) mod observe;
 mod origin;
+#[cfg(feature = "relay")]
+pub(crate) mod proxy;
 pub(crate) mod rollbar;
 pub(crate) mod routes;
 pub(crate) mod sampling;
