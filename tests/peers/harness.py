@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -62,6 +63,25 @@ def run_through(*command, text=""):
         command, input=text, capture_output=True, encoding="utf-8", env=environment_with({}), timeout=PATIENCE
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def x_ray(endpoint, *calls, region="us-east-1"):
+    """The answers to calls of the X-Ray API, (operation, parameters) each, through boto3."""
+    script = HERE / "python" / "xray_api.py"
+    code, answers, said = run_through(python(), script, endpoint, region, text=json.dumps(calls))
+    if code != 0:
+        raise Missing(f"answers from {endpoint} to {[name for name, _ in calls]}: {said}")
+    return json.loads(answers)
+
+
+def until(what, of):
+    """What `of` returns once that is neither None nor False, for what no line tells of: it is asked again and again."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        if found := of():
+            return found
+        time.sleep(0.02)  # for what works meanwhile
+    raise Missing(what)
 
 
 class Program:
@@ -149,6 +169,20 @@ class Check:
         program = self.run(daemon, "tail", *options, "-b", udp, "-t", tcp)
         return program, *program.line(r"listening on UDP (\S+); TCP (\S+); Ctrl-C ends it", program.err).groups()
 
+    def relay(self, daemon, upstream, *options, region="us-east-1", **environment):
+        """The drop-in, which sends on to the API at this URL; and where it listens, by UDP and by TCP."""
+        listens = ["-b", "127.0.0.1:0", "-t", "127.0.0.1:0"]
+        keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+        options = ["-o", *listens, "-n", region, "--endpoint", upstream, *options]
+        program = self.run(daemon, *options, **keys, **environment)
+        udp = program.line(r"\[Info\] Listening on UDP (\S+)", program.out)[1]
+        return program, udp, program.line(r"\[Info\] Starting proxy http server on (\S+)", program.out)[1]
+
+    def moto(self):
+        """moto's server, which answers as AWS does; and its URL."""
+        program = self.run(python().parent / "moto_server", "-H", "127.0.0.1", "-p", "0")
+        return program, program.line(r"Running on (http://\S+)", program.err)[1]
+
     def flask(self, daemon_address, **environment):
         """The Python app that is traced; and its port."""
         return self.python_app("cruddur.py", AWS_XRAY_DAEMON_ADDRESS=daemon_address, **environment)
@@ -232,6 +266,14 @@ def json_line(tail, trace):
         return next((line for line in lines if line["trace_id"] == trace), None)
 
     return tail.wait(f"a line for {trace}", of_trace)
+
+
+def metrics(port, *names):
+    """What a daemon's /metrics says of these, named without `xray_daemon_`; the sum where labels part one and none are given."""
+    status, _, page = ask(port, "/metrics")
+    lines = [line for line in page.decode().splitlines() if status == 200 and not line.startswith("#")]
+    values = [re.fullmatch(r"xray_daemon_(\w+)(\{.*\})? (\S+)", line).groups("") for line in lines]
+    return [sum(float(value) for name, labels, value in values if wanted in (name, name + labels)) for wanted in names]
 
 
 def ask(port, path, method="GET", body=None, **headers):

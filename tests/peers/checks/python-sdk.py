@@ -1,10 +1,13 @@
-"""The documents of the aws-xray-sdk for Python, through `xray-daemon tail`: a line and a drawing of each trace."""
+"""The aws-xray-sdk for Python: its documents through `xray-daemon tail`, and its pollers under the daemon's sampling rules."""
 import contextlib
 import json
 import re
+import signal
+import tempfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
-from harness import HERE, Check, Missing, ask, cargo, json_line
+from harness import HERE, Check, Missing, Tap, ask, cargo, json_line, metrics, until
 
 APP = HERE / "python" / "cruddur.py"
 KNOWN = "1-5759e988-bd862e3fe1be46a994272793"
@@ -36,6 +39,24 @@ CASES = [
     ("GET", "/sqlite", {}, {"spans": 2, "services": ["Cruddur", ":memory:"]}),
     ("GET", "/big/150", {}, {"spans": 151}),
 ]
+
+# The rules of the daemon, by priority: name, rate, reservoir, path. The last is the one that the original app is traced by.
+RULES = [
+    ("unseen", 0, 0, "/s*"),
+    ("home", 1, 0, "/api/activities/home"),
+    ("Cruddur", 0.1, 5, "*"),
+]
+
+
+def rules_file(rules):
+    """Rules as `aws xray get-sampling-rules` prints them."""
+    anything = {"ResourceARN": "*", "Host": "*", "HTTPMethod": "*", "ServiceType": "*", "Version": 1}
+    records = []
+    for index, (name, rate, reservoir, path) in enumerate(rules, 1):
+        numbers = {"Priority": 1000 * index, "FixedRate": rate, "ReservoirSize": reservoir}
+        rule = {"RuleName": name, "ServiceName": "Cruddur", "URLPath": path, **numbers, **anything}
+        records.append({"SamplingRule": rule})
+    return json.dumps({"SamplingRuleRecords": records})
 
 
 def expected_line(method, path, said):
@@ -125,3 +146,59 @@ with Check() as check:
 
     check.equal("`tail --waterfall` ends well", drawings.stop(), 0)
     check.equal("the app ends well", (app.stop(), far.stop()), (0, 0))
+
+    # The same app, whose SDK asks the daemon what to sample.
+    file = Path(check.programs.enter_context(tempfile.TemporaryDirectory()), "rules.json")
+    file.write_text(rules_file(RULES))
+    moto, upstream = check.moto()
+    daemon, udp, tcp = check.relay(program, upstream, "--sampling-rules", file)
+    tap = Tap(udp)
+    tcp_port = int(tcp.rpartition(":")[2])
+    app, port = check.flask(f"tcp:{tcp} udp:{tap.address}", SERVICE="Cruddur", SAMPLING="central")
+
+    def brought():
+        """What the SDK's pollers have brought."""
+        return json.loads(ask(port, "/sampling")[2])
+
+    def recorded():
+        """Path and rule of each document that a rule of the daemon decided on."""
+        documents = [document for document in tap.documents() if "sampling_rule_name" in document["aws"]["xray"]]
+        paths = [document["http"]["request"]["url"].split("/", 3)[3] for document in documents]
+        return list(zip(paths, (document["aws"]["xray"]["sampling_rule_name"] for document in documents)))
+
+    rates = {name: rule["rate"] for name, rule in until("rules at the SDK", brought).items()}
+    expected = {**{name: rate for name, rate, *_ in RULES}, "Default": 0.05}
+    check.equal("the rules that the SDK's poller brought", rates, expected)
+    for path in ["/status/204"] * 20 + ["/api/activities/home"] * 3:
+        ask(port, path)
+    # Before its first target the SDK borrows one request a second.
+    ask(port, "/user")
+    target = until("a target at the SDK", lambda: (rule := brought()["Cruddur"])["quota"] is not None and rule)
+    check.equal("the only client has the whole reservoir", target["quota"], 5)
+    now = datetime.now().timestamp()
+    check.holds("until when", target["until"], f"after {now}", target["until"] > now)
+    # No more than the quota, in whichever second they fall.
+    for _ in range(5):
+        ask(port, "/user")
+    expected = [("api/activities/home", "home")] * 3 + [("user", "Cruddur")] * 6
+    until("all that is sampled", lambda: len(recorded()) >= len(expected))
+    check.equal("paths, and rules by which they are sampled", recorded(), expected)
+
+    # A rule that comes later: the daemon tells the SDK with the next targets.
+    file.write_text(rules_file([("late", 1, 0, "/user"), *RULES]))
+    daemon.process.send_signal(signal.SIGHUP)
+
+    def late():
+        ask(port, "/user")
+        return "late" in brought()
+
+    until("the new rule at the SDK", late)
+    ask(port, "/user")
+    until("a document by the new rule", lambda: recorded()[-1] == ("user", "late"))
+    calls = [f'sampling_requests_total{{call="GetSampling{what}"}}' for what in ("Rules", "Targets")]
+    counts = metrics(tcp_port, *calls)
+    check.holds("calls of the pollers that the daemon counts", counts, "two for rules, two or more for targets",
+                counts[0] == 2 and counts[1] >= 2)
+    until("all that came is sent", lambda: metrics(tcp_port, "segments_sent_total") == [len(tap.datagrams)])
+    check.equal("the daemon ends well", daemon.stop(), 0)
+    check.equal("the app ends well", app.stop(), 0)

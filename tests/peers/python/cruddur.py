@@ -1,7 +1,8 @@
 """The original Cruddur back end, instrumented with the aws-xray-sdk for Python; the routes that the checks ask for.
 
 Environment: AWS_XRAY_DAEMON_ADDRESS; AWS_XRAY_URL, the pattern of dynamic naming; SERVICE, the name of all other
-segments; DOWNSTREAM, the URL that the downstream routes call. Listens on a free port and prints it.
+segments; DOWNSTREAM, the URL that the downstream routes call; SAMPLING, `central` where the daemon has rules. Listens on
+a free port and prints it.
 """
 import os
 import signal
@@ -16,9 +17,13 @@ from werkzeug.serving import make_server
 
 app = Flask(__name__)
 # Without sampling the SDK asks its daemon for nothing over TCP, which `tail` does not answer.
+central = os.getenv("SAMPLING") == "central"
 xray_recorder.configure(
-    service=os.environ["SERVICE"], dynamic_naming=os.getenv("AWS_XRAY_URL", "*.cruddur.com"), sampling=False
+    service=os.environ["SERVICE"], dynamic_naming=os.getenv("AWS_XRAY_URL", "*.cruddur.com"), sampling=central
 )
+if central:
+    # Each second or two in the place of 10: the one setting of the SDK's poller.
+    xray_recorder.sampler._target_poller._interval = 1
 patch_all()
 XRayMiddleware(app, xray_recorder)
 
@@ -55,6 +60,13 @@ def data_notifications():
 @app.route("/status/<int:code>", methods=["GET", "POST"])
 def status(code):
     return "", code
+
+
+@app.route("/sampling")
+def sampling():
+    """What the SDK's pollers have brought."""
+    rules = xray_recorder.sampler._cache.rules
+    return {rule.name: {"rate": rule.rate, "quota": rule.reservoir.quota, "until": rule.reservoir.TTL} for rule in rules}
 
 
 @app.route("/user")
