@@ -72,7 +72,16 @@ pub(crate) enum FlagError {
     #[error("invalid boolean value {value:?} for -{name}: parse error")]
     NotBoolean { name: String, value: String },
     #[error("invalid value {value:?} for flag -{name}: {why}")]
-    NotNumber { name: String, value: String, why: &'static str },
+    NotNumber { name: String, value: String, why: NotInteger },
+}
+
+/// Why a text is no integer.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub(crate) enum NotInteger {
+    #[error("parse error")]
+    Syntax,
+    #[error("value out of range")]
+    Range,
 }
 
 impl Flags {
@@ -180,15 +189,12 @@ fn number(name: &str, value: &str) -> Result<i64, FlagError> {
     go_integer(value).map_err(|why| FlagError::NotNumber {
         name: name.to_owned(),
         value: value.to_owned(),
-        why: match why {
-            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
-            _ => "parse error",
-        },
+        why,
     })
 }
 
 /// An integer literal of Go with its sign: `24`, `0x18`, `0b11`, `0o17` or `017`, `_` between digits.
-pub(crate) fn go_integer(text: &str) -> Result<i64, IntErrorKind> {
+pub(crate) fn go_integer(text: &str) -> Result<i64, NotInteger> {
     let (sign, digits) = match text.strip_prefix(['+', '-']) {
         Some(digits) => (if text.starts_with('-') { "-" } else { "" }, digits),
         None => ("", text),
@@ -205,10 +211,13 @@ pub(crate) fn go_integer(text: &str) -> Result<i64, IntErrorKind> {
     let misplaced =
         digits.ends_with('_') || digits.contains("__") || (radix == 10 && digits.starts_with('_'));
     if misplaced || digits.starts_with(['+', '-']) {
-        return Err(IntErrorKind::InvalidDigit);
+        return Err(NotInteger::Syntax);
     }
     let digits: String = std::iter::once(sign).chain(digits.split('_')).collect();
-    i64::from_str_radix(&digits, radix).map_err(|error| error.kind().clone())
+    i64::from_str_radix(&digits, radix).map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => NotInteger::Range,
+        _ => NotInteger::Syntax,
+    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,11 @@ const AWS_FLAGS: &[Described] = &[
         "MB",
         "How much memory segments that wait may take, at least 3; 0 for 1 % of this machine's [default: 0]",
     ),
-    of(Flag::value("n", "region"), "REGION", "The AWS region to relay to [default: AWS_REGION, then ECS, then EC2]"),
+    of(
+        Flag::value("n", "region"),
+        "REGION",
+        "The AWS region to relay to [default: AWS_REGION, then ECS, then EC2]",
+    ),
     of(Flag::value("b", "bind"), "ADDR", "The UDP address to receive segments on [default: 127.0.0.1:2000]"),
     of(
         Flag::value("t", "bind-tcp"),
@@ -182,8 +186,13 @@ mod tests {
     fn every_flag_is_in_the_help() {
         let help = help();
         for (_, Described { flag, value, .. }) in described() {
-            let long = if value.is_empty() { flag.long.to_owned() } else { format!("{} <{value}>", flag.long) };
-            let spelled = if flag.short.is_empty() { format!("    --{long}") } else { format!("-{}, --{long}", flag.short) };
+            let long =
+                if value.is_empty() { flag.long.to_owned() } else { format!("{} <{value}>", flag.long) };
+            let spelled = if flag.short.is_empty() {
+                format!("    --{long}")
+            } else {
+                format!("-{}, --{long}", flag.short)
+            };
             assert!(help.contains(&spelled), "{spelled}\n{help}");
         }
         assert!(help.contains("\n  tail "), "{help}");

@@ -45,7 +45,10 @@ fn a_full_file_moves_and_exactly_one_is_kept() {
     }
     assert_eq!(folder.names(), ["xray.log", "xray.log.1"]);
     // Two of seven bytes are the first past ten.
-    assert_eq!((folder.read("xray.log.1").as_str(), folder.read("xray.log").as_str()), ("line 4\nline 5\n", "line 6\n"));
+    assert_eq!(
+        (folder.read("xray.log.1").as_str(), folder.read("xray.log").as_str()),
+        ("line 4\nline 5\n", "line 6\n")
+    );
     for name in folder.names() {
         assert_eq!(std::fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777, 0o644);
     }
@@ -61,7 +64,10 @@ fn what_is_there_is_written_on_and_counts() {
     file.write_line(b"bc\n").unwrap();
     assert_eq!(folder.names(), ["xray.log"]);
     file.write_line(b"d\n").unwrap();
-    assert_eq!((folder.read("xray.log.1").as_str(), folder.read("xray.log").as_str()), ("before\na\nbc\n", "d\n"));
+    assert_eq!(
+        (folder.read("xray.log.1").as_str(), folder.read("xray.log").as_str()),
+        ("before\na\nbc\n", "d\n")
+    );
 }
 
 #[test]

@@ -100,7 +100,7 @@ mod tests {
         let utc = DateTime::from_timestamp(1_795_470_032, 427_340_508).unwrap();
         let begun = |at: &DateTime<FixedOffset>, level| {
             let mut line = Vec::new();
-            begin(&mut line, at.clone(), level);
+            begin(&mut line, *at, level);
             String::from_utf8(line).unwrap()
         };
         let mut line = Vec::new();

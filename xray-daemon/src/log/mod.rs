@@ -121,14 +121,17 @@ mod tests {
     #[test]
     fn there_are_six_levels() {
         let names = ["dev", "debug", "info", "warn", "error", "prod"];
-        assert_eq!(names.map(|name| level(name).map(|level| level.to_string())), [
-            Some("TRACE".to_owned()),
-            Some("DEBUG".to_owned()),
-            Some("INFO".to_owned()),
-            Some("WARN".to_owned()),
-            Some("ERROR".to_owned()),
-            Some("INFO".to_owned()),
-        ]);
+        assert_eq!(
+            names.map(|name| level(name).map(|level| level.to_string())),
+            [
+                Some("TRACE".to_owned()),
+                Some("DEBUG".to_owned()),
+                Some("INFO".to_owned()),
+                Some("WARN".to_owned()),
+                Some("ERROR".to_owned()),
+                Some("INFO".to_owned()),
+            ]
+        );
         for name in ["", "bogus", "Info", "trace"] {
             assert_eq!(level(name), None);
         }

@@ -126,10 +126,8 @@ mod tests {
             tracing::error!(target: "hyper", "not written either");
             tracing::info_span!("spans are not").in_scope(|| tracing::error!(only = "a field"));
         });
-        let texts: Vec<String> = lines_of(&log, &written)
-            .iter()
-            .map(|line| line.split_once(' ').unwrap().1.to_owned())
-            .collect();
+        let texts: Vec<String> =
+            lines_of(&log, &written).iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
         assert_eq!(
             texts,
             [

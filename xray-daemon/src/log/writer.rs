@@ -82,8 +82,7 @@ impl Log {
             done: Condvar::new(),
             lost: AtomicU64::new(0),
         }));
-        let mut writer =
-            Writer { shared: log.0.clone(), output, every, told: 0, tried: None, why: None };
+        let mut writer = Writer { shared: log.0.clone(), output, every, told: 0, tried: None, why: None };
         // A thread inherits the mask: this one must not be where a signal ends the process.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         let started = std::thread::Builder::new().name("xray-log".to_owned()).spawn(move || writer.run());

@@ -29,7 +29,6 @@ pub(super) struct FileSettings {
     pub(super) local_mode: Option<bool>,
     pub(super) resource_arn: Option<String>,
     pub(super) role_arn: Option<String>,
-    pub(super) profile: Option<String>,
     pub(super) no_verify_ssl: Option<bool>,
     pub(super) proxy: Option<String>,
     /// To be told, though the file can be used.
@@ -120,8 +119,10 @@ impl FileSettings {
 
     fn parse(text: &str, path: &Path) -> Result<Self, FileError> {
         // Some editors put a byte order mark first.
-        let entries = yaml::entries(text.strip_prefix('\u{feff}').unwrap_or(text))
-            .map_err(|error: YamlError| FileError::Yaml { path: path.to_owned(), error: error.to_string() })?;
+        let entries =
+            yaml::entries(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|error: YamlError| {
+                FileError::Yaml { path: path.to_owned(), error: error.to_string() }
+            })?;
         if !entries.is_empty() && !entries.iter().any(|entry| entry.key == "Version") {
             return Err(FileError::NoVersion { path: path.to_owned() });
         }
@@ -174,7 +175,15 @@ impl FileSettings {
             "LocalMode" => self.local_mode = yes_no()?,
             "ResourceARN" => self.resource_arn = text("an ARN")?,
             "RoleARN" => self.role_arn = text("the ARN of a role")?,
-            "Profile" => self.profile = text("the name of a profile")?,
+            "Profile" => {
+                if let Some(profile) = text("the name of a profile")? {
+                    self.notes.push(format!(
+                        "Profile (line {} of {}) is not obeyed; set AWS_PROFILE={profile} in the daemon's environment",
+                        entry.line,
+                        path.display()
+                    ));
+                }
+            }
             "NoVerifySSL" => self.no_verify_ssl = yes_no()?,
             "ProxyAddress" => self.proxy = text("a URL")?,
             section if SECTIONS.contains(&section) => match entry.value {
@@ -274,7 +283,9 @@ fn check_key(entry: &Entry, path: &Path) -> Result<(), FileError> {
 fn check_version(entry: Option<&Entry>, path: &Path) -> Result<(), FileError> {
     let got = match entry {
         None => "It is missing".to_owned(),
-        Some(Entry { value: Value::Plain(text), .. }) if matches!(go_integer(text), Ok(1 | 2)) => return Ok(()),
+        Some(Entry { value: Value::Plain(text), .. }) if matches!(go_integer(text), Ok(1 | 2)) => {
+            return Ok(());
+        }
         Some(Entry { value, line, .. }) => format!("It is {} in line {line}", shown(value)),
     };
     Err(FileError::Version { path: path.to_owned(), got })

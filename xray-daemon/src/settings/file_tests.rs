@@ -29,7 +29,6 @@ Logging:
 LocalMode: true
 ResourceARN: "arn:aws:ec2:us-west-2:123456789012:instance/i-1"
 RoleARN: arn:aws:iam::123456789012:role/xray
-Profile: other
 # Disable TLS certificate verification.
 NoVerifySSL: yes
 ProxyAddress: "http://127.0.0.1:3128"
@@ -55,7 +54,6 @@ fn every_key_is_read() {
         local_mode: Some(true),
         resource_arn: text("arn:aws:ec2:us-west-2:123456789012:instance/i-1"),
         role_arn: text("arn:aws:iam::123456789012:role/xray"),
-        profile: text("other"),
         no_verify_ssl: Some(true),
         proxy: text("http://127.0.0.1:3128"),
         notes: Vec::new(),
@@ -88,7 +86,8 @@ fn the_version_must_be_one_or_two() {
         [("3", "`3`"), ("0", "`0`"), ("\"2\"", "the text \"2\""), ("", "empty"), ("[1]", "a list")]
     {
         let error = refused(&format!("Region: x\nVersion: {version}\n"));
-        let begins = format!("Config Version Setting is not correct. It is {got} in line 2; write `Version: 2`");
+        let begins =
+            format!("Config Version Setting is not correct. It is {got} in line 2; write `Version: 2`");
         assert!(error.starts_with(&begins), "{error}");
     }
     let error = refused("Region: x\n");
@@ -103,16 +102,31 @@ fn unknown_keys_are_named_with_what_was_meant() {
         ("Bogus: 1", "Bogus flag is invalid. There is no such key (line 2 of cfg.yaml); take it out."),
         ("Bogus: {a: 1}", "Bogus.a flag is invalid."),
         ("Bogus: {}", "Bogus flag is invalid."),
-        ("Regoin: x", "Regoin flag is invalid. There is no such key (line 2 of cfg.yaml); write `Region`, or take it out."),
+        (
+            "Regoin: x",
+            "Regoin flag is invalid. There is no such key (line 2 of cfg.yaml); write `Region`, or take it out.",
+        ),
         ("region: x", "region flag is invalid. There is no such key (line 2 of cfg.yaml); write `Region`"),
-        ("LogLevel: dev", "LogLevel flag is invalid. There is no such key (line 2 of cfg.yaml); write `Logging.LogLevel`"),
+        (
+            "LogLevel: dev",
+            "LogLevel flag is invalid. There is no such key (line 2 of cfg.yaml); write `Logging.LogLevel`",
+        ),
         ("Region: {a: 1}", "Region.a flag is invalid."),
         ("Logging: {Level: dev}", "Logging.Level flag is invalid."),
-        ("Socket: {BufferSizeKB: 64}", "Socket.BufferSizeKB flag is not supported any more. Take it out (line 2 of cfg.yaml): "),
+        (
+            "Socket: {BufferSizeKB: 64}",
+            "Socket.BufferSizeKB flag is not supported any more. Take it out (line 2 of cfg.yaml): ",
+        ),
         ("Profile: {CPU: x}", "Profile.CPU flag is not supported any more."),
         ("Logging: {LogFormat: x}", "Logging.LogFormat flag is not supported any more."),
-        ("Processor: {Region: x}", "Processor.Region flag is not supported. It is of the format before Version 1: write `Region`"),
-        ("MemoryLimit: 24", "MemoryLimit flag is not supported. It is of the format before Version 1: write `TotalBufferSizeMB`"),
+        (
+            "Processor: {Region: x}",
+            "Processor.Region flag is not supported. It is of the format before Version 1: write `Region`",
+        ),
+        (
+            "MemoryLimit: 24",
+            "MemoryLimit flag is not supported. It is of the format before Version 1: write `TotalBufferSizeMB`",
+        ),
     ];
     for (line, begins) in cases {
         let error = refused(&format!("Version: 2\n{line}\n"));
@@ -151,13 +165,18 @@ fn a_wrong_type_names_key_value_and_line() {
 
 #[test]
 fn what_has_no_effect_is_told() {
-    let settings = parse("Version: 2\nProxyServer:\n  MaxIdleConns: 3\nproxyserver: {idleconntimeout: 30}\n").unwrap();
+    let settings =
+        parse("Version: 2\nProxyServer:\n  MaxIdleConns: 3\nproxyserver: {idleconntimeout: 30}\n").unwrap();
     assert_eq!(
         settings.notes,
         [
             "ProxyServer.MaxIdleConns (line 3 of cfg.yaml) has no effect, as in the AWS daemon; take it out",
             "proxyserver.idleconntimeout (line 4 of cfg.yaml) has no effect, as in the AWS daemon; take it out",
         ]
+    );
+    assert_eq!(
+        parse("Version: 2\nProfile: other\n").unwrap().notes,
+        ["Profile (line 2 of cfg.yaml) is not obeyed; set AWS_PROFILE=other in the daemon's environment"]
     );
     let settings = parse("Region: a\nVersion: 3\nRegion: b\nVersion: 2\n").unwrap();
     assert_eq!(settings.region.as_deref(), Some("b"));
@@ -170,7 +189,10 @@ fn what_has_no_effect_is_told() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = FileSettings::read(Path::new("/nowhere/cfg.yaml")).unwrap_err().to_string();
-    assert_eq!(error, "Error occur when using config flag: open /nowhere/cfg.yaml: no such file or directory");
+    assert_eq!(
+        error,
+        "Error occur when using config flag: open /nowhere/cfg.yaml: no such file or directory"
+    );
     let error = FileSettings::read(Path::new("/")).unwrap_err().to_string();
     assert_eq!(error, "Error occur when using config flag: open /: it is a directory");
     // Has no end.

@@ -19,6 +19,7 @@ use self::memory::TooLittle;
 use crate::builder::{DEFAULT_TCP, DEFAULT_UDP};
 use crate::go_flags::Flags;
 use crate::log::{self, LogSettings};
+use crate::upstream::aws::AwsSettings;
 
 /// Where the AWS daemon looks for a configuration when it is named none; the first that exists is used.
 const PLACES: &[&str] =
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) buffer_bytes: usize,
     /// How many batches are sent at once; `None` where it is not set.
     pub(crate) concurrency: Option<usize>,
+    /// How AWS X-Ray is reached. The region is that of the flag or the file; `AWS_REGION` and the machine are asked later.
     pub(crate) aws: AwsSettings,
     pub(crate) log: LogSettings,
     /// The rules from which to answer requests for sampling rules and targets.
@@ -43,24 +45,6 @@ pub(crate) struct Settings {
     pub(crate) allow_host: Vec<String>,
     /// Warnings for the log.
     pub(crate) notes: Vec<String>,
-}
-
-/// How AWS X-Ray is reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct AwsSettings {
-    /// From the flag or the file; else `AWS_REGION` and the machine are asked.
-    pub(crate) region: Option<String>,
-    /// A URL of http or https.
-    pub(crate) endpoint: Option<String>,
-    pub(crate) resource_arn: Option<String>,
-    pub(crate) role_arn: Option<String>,
-    /// The profile of the credentials file.
-    pub(crate) profile: Option<String>,
-    /// A URL of http or https.
-    pub(crate) proxy: Option<String>,
-    pub(crate) no_verify_ssl: bool,
-    /// Whether EC2's metadata is left alone.
-    pub(crate) local_mode: bool,
 }
 
 /// Why the daemon cannot start with what it was told.
@@ -78,7 +62,9 @@ pub(crate) enum SettingsError {
          set it with -m 3."
     )]
     TooLittleRam { ram_mb: u64 },
-    #[error("The {protocol} address {address:?} from {from} cannot be listened on: {why}. Write host:port, such as 127.0.0.1:2000.")]
+    #[error(
+        "The {protocol} address {address:?} from {from} cannot be listened on: {why}. Write host:port, such as 127.0.0.1:2000."
+    )]
     Address { protocol: &'static str, address: String, from: String, why: &'static str },
     /// The URL itself is not shown: a proxy's may have a password in it.
     #[error("The URL of the {what} from {from} cannot be used: {why}. Write {what_to_write}.")]
@@ -117,7 +103,9 @@ impl Settings {
         let mut notes = file.notes;
         for name in ["XRAY_DAEMON_CPU_PROFILE", "XRAY_DAEMON_MEMORY_PROFILE"] {
             if env(name).is_some_and(|value| !value.is_empty()) {
-                notes.push(format!("{name} is set, but this daemon writes no profiles; use a profiler such as perf"));
+                notes.push(format!(
+                    "{name} is set, but this daemon writes no profiles; use a profiler such as perf"
+                ));
             }
         }
         let level = sources.text("log-level", file.log_level).unwrap_or_else(|| "prod".to_owned());
@@ -138,7 +126,6 @@ impl Settings {
                 endpoint: sources.endpoint(file.endpoint)?,
                 resource_arn: sources.text("resource-arn", file.resource_arn),
                 role_arn: sources.text("role-arn", file.role_arn),
-                profile: file.profile,
                 proxy: sources.proxy(file.proxy, env("HTTPS_PROXY"))?,
                 no_verify_ssl: file.no_verify_ssl.unwrap_or(false),
                 local_mode: flags.switch("local-mode").or(file.local_mode).unwrap_or(false),
@@ -193,7 +180,9 @@ impl Sources<'_> {
 
     fn endpoint(&self, in_file: Option<String>) -> Result<Option<String>, SettingsError> {
         let given = self.flags.text("endpoint").map(str::to_owned);
-        let Some((endpoint, from)) = self.either(given, "--endpoint", in_file, "Endpoint") else { return Ok(None) };
+        let Some((endpoint, from)) = self.either(given, "--endpoint", in_file, "Endpoint") else {
+            return Ok(None);
+        };
         url(&endpoint, "https").map_err(|why| SettingsError::Url {
             what: "endpoint",
             from,
@@ -202,12 +191,18 @@ impl Sources<'_> {
         })
     }
 
-    fn proxy(&self, in_file: Option<String>, in_env: Option<String>) -> Result<Option<String>, SettingsError> {
+    fn proxy(
+        &self,
+        in_file: Option<String>,
+        in_env: Option<String>,
+    ) -> Result<Option<String>, SettingsError> {
         let given = self.flags.text("proxy-address").map(str::to_owned);
         let set = self.either(given, "-p", in_file, "ProxyAddress");
         // As for the AWS daemon, `-p ""` does not hide the variable.
         let set = set.filter(|(proxy, _)| !proxy.is_empty());
-        let Some((proxy, from)) = set.or_else(|| Some((in_env?, "HTTPS_PROXY".to_owned()))) else { return Ok(None) };
+        let Some((proxy, from)) = set.or_else(|| Some((in_env?, "HTTPS_PROXY".to_owned()))) else {
+            return Ok(None);
+        };
         url(&proxy, "http").map_err(|why| SettingsError::Url {
             what: "proxy",
             from,

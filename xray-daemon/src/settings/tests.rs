@@ -68,9 +68,33 @@ fn nothing_set_is_as_the_aws_daemon_has_it() {
 fn every_flag_sets_something() {
     let set = |what: &str| Some(what.to_owned());
     let settings = with(&[
-        "-a", "arn:resource", "-o", "-m", "24", "-n", "eu-west-1", "-b", "0.0.0.0:2001", "-t", "0.0.0.0:2002", "-r",
-        "arn:role", "-f", "/tmp/x.log", "-l", "dev", "-p", "http://proxy:3128", "--endpoint", "http://127.0.0.1:5000",
-        "--sampling-rules", "rules.json", "--allow-host", "a", "--allow-host", "b",
+        "-a",
+        "arn:resource",
+        "-o",
+        "-m",
+        "24",
+        "-n",
+        "eu-west-1",
+        "-b",
+        "0.0.0.0:2001",
+        "-t",
+        "0.0.0.0:2002",
+        "-r",
+        "arn:role",
+        "-f",
+        "/tmp/x.log",
+        "-l",
+        "dev",
+        "-p",
+        "http://proxy:3128",
+        "--endpoint",
+        "http://127.0.0.1:5000",
+        "--sampling-rules",
+        "rules.json",
+        "--allow-host",
+        "a",
+        "--allow-host",
+        "b",
     ]);
     let expected = Settings {
         udp: "0.0.0.0:2001".to_owned(),
@@ -82,7 +106,6 @@ fn every_flag_sets_something() {
             endpoint: set("http://127.0.0.1:5000"),
             resource_arn: set("arn:resource"),
             role_arn: set("arn:role"),
-            profile: None,
             proxy: set("http://proxy:3128"),
             no_verify_ssl: false,
             local_mode: true,
@@ -94,10 +117,20 @@ fn every_flag_sets_something() {
     };
     assert_eq!(settings, expected);
     let long = with(&[
-        "--resource-arn=arn:resource", "--local-mode", "--buffer-memory=24", "--region=eu-west-1", "--bind=0.0.0.0:2001",
-        "--bind-tcp=0.0.0.0:2002", "--role-arn=arn:role", "--log-file=/tmp/x.log", "--log-level=dev",
-        "--proxy-address=http://proxy:3128", "-endpoint=http://127.0.0.1:5000", "-sampling-rules=rules.json",
-        "-allow-host=a", "-allow-host=b",
+        "--resource-arn=arn:resource",
+        "--local-mode",
+        "--buffer-memory=24",
+        "--region=eu-west-1",
+        "--bind=0.0.0.0:2001",
+        "--bind-tcp=0.0.0.0:2002",
+        "--role-arn=arn:role",
+        "--log-file=/tmp/x.log",
+        "--log-level=dev",
+        "--proxy-address=http://proxy:3128",
+        "-endpoint=http://127.0.0.1:5000",
+        "-sampling-rules=rules.json",
+        "-allow-host=a",
+        "-allow-host=b",
     ]);
     assert_eq!(long, expected);
 }
@@ -113,7 +146,7 @@ fn flags_win_over_the_file() {
     let folder = Folder::new(
         "TotalBufferSizeMB: 100\nConcurrency: 4\nRegion: of-file\nEndpoint: https://file\nProxyAddress: http://file\n\
          Socket: {UDPAddress: '127.0.0.1:1', TCPAddress: '127.0.0.1:2'}\nLocalMode: true\nResourceARN: a\nRoleARN: b\n\
-         Profile: p\nNoVerifySSL: true\nLogging: {LogRotation: false, LogLevel: error, LogPath: /tmp/file.log}\nVersion: 1\n",
+         NoVerifySSL: true\nLogging: {LogRotation: false, LogLevel: error, LogPath: /tmp/file.log}\nVersion: 1\n",
     );
     let config = folder.config();
     let config = config.to_str().unwrap();
@@ -129,7 +162,6 @@ fn flags_win_over_the_file() {
             endpoint: set("https://file"),
             resource_arn: set("a"),
             role_arn: set("b"),
-            profile: set("p"),
             proxy: set("http://file"),
             no_verify_ssl: true,
             local_mode: true,
@@ -142,8 +174,29 @@ fn flags_win_over_the_file() {
     assert_eq!(gather(&[], &[], &[Path::new("/nowhere"), &folder.config()]).unwrap(), expected);
 
     let over = with(&[
-        "-c", config, "-m", "0", "-n", "of-flag", "-endpoint", "https://flag", "-p", "http://flag", "-b", "127.0.0.1:3",
-        "-t", "127.0.0.1:4", "-o=false", "-a", "", "-r", "", "-l", "warn", "-f", "",
+        "-c",
+        config,
+        "-m",
+        "0",
+        "-n",
+        "of-flag",
+        "-endpoint",
+        "https://flag",
+        "-p",
+        "http://flag",
+        "-b",
+        "127.0.0.1:3",
+        "-t",
+        "127.0.0.1:4",
+        "-o=false",
+        "-a",
+        "",
+        "-r",
+        "",
+        "-l",
+        "warn",
+        "-f",
+        "",
     ]);
     assert_eq!(
         over,
@@ -186,8 +239,10 @@ fn the_proxy_is_the_flag_then_the_file_then_the_variable() {
     let folder = Folder::new("Version: 2\nProxyAddress: http://file\n");
     let config = folder.config();
     let config = config.to_str().unwrap();
-    let proxy = |args: &[&str], env: &[(&str, &str)]| gather(args, env, &[]).map(|settings| settings.aws.proxy);
-    let env = [("HTTPS_PROXY", "http://env"), ("https_proxy", "http://lower"), ("HTTP_PROXY", "http://plain")];
+    let proxy =
+        |args: &[&str], env: &[(&str, &str)]| gather(args, env, &[]).map(|settings| settings.aws.proxy);
+    let env =
+        [("HTTPS_PROXY", "http://env"), ("https_proxy", "http://lower"), ("HTTP_PROXY", "http://plain")];
     let got = |args: &[&str]| proxy(args, &env).unwrap();
     assert_eq!(got(&["-c", config, "-p", "http://flag"]).as_deref(), Some("http://flag"));
     assert_eq!(got(&["-c", config]).as_deref(), Some("http://file"));
@@ -198,7 +253,10 @@ fn the_proxy_is_the_flag_then_the_file_then_the_variable() {
     // As curl reads it.
     assert_eq!(got(&["-p", "127.0.0.1:3128"]).as_deref(), Some("http://127.0.0.1:3128"));
     let error = proxy(&[], &[("HTTPS_PROXY", "socks5://user:secret@host")]).unwrap_err().to_string();
-    assert!(error.starts_with("The URL of the proxy from HTTPS_PROXY cannot be used: its scheme is"), "{error}");
+    assert!(
+        error.starts_with("The URL of the proxy from HTTPS_PROXY cannot be used: its scheme is"),
+        "{error}"
+    );
     assert!(!error.contains("secret"), "{error}");
 }
 
@@ -235,7 +293,10 @@ fn an_address_that_is_none_is_named_with_its_source() {
     for (args, begins) in [
         (["-b", "2000"], "The UDP address \"2000\" from -b cannot be listened on: the port is missing."),
         (["-b", ""], "The UDP address \"\" from -b cannot"),
-        (["-t", "127.0.0.1:70000"], "The TCP address \"127.0.0.1:70000\" from -t cannot be listened on: ports end at 65535."),
+        (
+            ["-t", "127.0.0.1:70000"],
+            "The TCP address \"127.0.0.1:70000\" from -t cannot be listened on: ports end at 65535.",
+        ),
     ] {
         let error = refused(&args);
         assert!(error.starts_with(begins) && error.ends_with("such as 127.0.0.1:2000."), "{error}");
@@ -260,7 +321,11 @@ fn levels_are_those_of_the_aws_daemon_and_others_are_told() {
     }
     let settings = with(&["-l", "bogus"]);
     assert_eq!(settings.log.level, Level::INFO);
-    assert!(settings.notes[0].starts_with("there is no log level \"bogus\", so that it is prod;"), "{:?}", settings.notes);
+    assert!(
+        settings.notes[0].starts_with("there is no log level \"bogus\", so that it is prod;"),
+        "{:?}",
+        settings.notes
+    );
     assert_eq!(with(&["-l", ""]).log.level, Level::INFO);
 }
 

@@ -54,7 +54,8 @@ impl From<ScanError> for YamlError {
 
 /// The keys of the first document in `text`, in their order.
 pub(super) fn entries(text: &str) -> Result<Vec<Entry>, YamlError> {
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), entries: Vec::new() };
+    let mut reader =
+        Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), entries: Vec::new() };
     loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
@@ -238,7 +239,7 @@ mod tests {
             ("A: &a {b: c}\nB: *a\n", "2: `*` may stand"),
             ("A: &a [b]\n<<: *a\n", "2: `*` may stand"),
             ("A: &a [*a, *a]\nB: *a\n", "2: `*` may stand"),
-            ("A: 1\nB: \"open\n", "3:"),
+            ("A: 1\nB: \"open\n", "2:4: while scanning a quoted scalar"),
             ("A: 1\n B: 2\n", "2:"),
             ("A:\n\t- b: [\n", "2:"),
             ("A: *nobody\n", "1:"),
