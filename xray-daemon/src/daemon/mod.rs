@@ -3,7 +3,7 @@
 //! Threads: the receiver's, that of the TCP server, and the main one, which runs the relay and waits for signals.
 
 mod observed;
-mod sampling;
+mod sampling_rules;
 mod signals;
 mod telemetry;
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
-use xray_console::sampling::{RulesOnDisk, RulesOnDiskError};
+use xray_console::sampling::{self, RulesOnDisk, RulesOnDiskError};
 
 use self::observed::RelayObserved;
 use self::signals::{Signals, Told};
@@ -111,7 +111,7 @@ impl Daemon {
         let rules = settings.sampling_rules.as_deref().map(|path| RulesOnDisk::open(path, SystemTime::now()));
         let rules = rules.transpose()?;
         if let Some(rules) = &rules {
-            sampling::warn(rules.warnings());
+            sampling_rules::warn(rules.warnings());
         }
         // Before the region is asked for, which may take seconds: what comes from here on waits in the receive buffer.
         let socket = bind_udp(&settings.udp)?;
@@ -139,8 +139,10 @@ impl Daemon {
         });
         let routes = tcp::observe::routes(observed);
         let routes = match &rules {
-            Some(rules) => routes.merge(tcp::sampling::routes(rules.rules())),
-            None => routes,
+            Some(rules) => routes
+                .merge(tcp::sampling::routes(rules.rules()))
+                .merge(tcp::proxy::routes(aws, &sampling::PATHS)),
+            None => routes.merge(tcp::proxy::routes(aws, &[])),
         };
         let gate = Gate {
             origins: Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str)),
@@ -173,10 +175,10 @@ impl Daemon {
                     Told::Reload => {
                         tracing::info!(target: "xray_daemon", "Got SIGHUP: opens the log and reads the sampling rules again");
                         log::reopen();
-                        self.rules.iter_mut().for_each(sampling::reload);
+                        self.rules.iter_mut().for_each(sampling_rules::reload);
                     }
                 },
-                _ = looks.tick() => self.rules.iter_mut().for_each(sampling::look),
+                _ = looks.tick() => self.rules.iter_mut().for_each(sampling_rules::look),
             }
         };
         self.end().await;
