@@ -1,12 +1,13 @@
 //! What came to the double.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Instant;
 
 use serde_json::Value;
 
 /// A request whose body came whole, or whose connection was reset before that.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     /// When it had come.
     pub at: Instant,
@@ -24,6 +25,14 @@ pub struct Call {
     pub status: Option<u16>,
     /// Which connection it came on, counted from 0.
     pub connection: u64,
+}
+
+impl fmt::Debug for Call {
+    /// Without headers and body, which are long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, target, documents, status, connection, .. } = self;
+        write!(f, "{target} at {at:?} on connection {connection}: {documents} documents, {status:?}")
+    }
 }
 
 impl Call {

@@ -1,0 +1,63 @@
+//! The log: disks that are full, files that are moved away.
+
+use std::path::PathBuf;
+
+use conformance::upstream::Double;
+use nix::sys::signal::Signal;
+
+use crate::process::{Start, free_addresses, until};
+
+fn file(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+#[test]
+fn a_full_disk_costs_lines_and_nothing_else() {
+    let double = Double::start().unwrap();
+    let (udp, tcp) = free_addresses();
+    let start =
+        Start::bare().args(["-f", "/dev/full", "-l", "dev", "-n", "us-east-1", "--endpoint", &double.url()]);
+    let mut daemon = start.start_at(udp, tcp);
+    for _ in 0..20 {
+        daemon.send_next(50);
+        daemon.send_bytes(b"junk");
+    }
+    let account = daemon.settled();
+    assert_eq!((account.sent, account.rejected, account.dropped()), (1_000, 20, 0));
+    let page = daemon.get("/metrics");
+    let lost = page.lines().find_map(|line| line.strip_prefix("xray_daemon_log_lines_lost_total ")).unwrap();
+    assert!(lost.parse::<f64>().unwrap() >= 5.0, "{lost}");
+    daemon.signal(Signal::SIGTERM);
+    let ended = daemon.ended();
+    assert_eq!(ended.status.code(), Some(0), "{:?}", ended.errors);
+    assert_eq!((double.received(1_000).len(), double.account().duplicates()), (1_000, 0));
+}
+
+#[test]
+fn sighup_opens_the_log_anew_and_loses_nothing() {
+    let double = Double::start().unwrap();
+    let (log, moved) = (file("xray.log"), file("xray.log.moved"));
+    let (udp, tcp) = free_addresses();
+    let start =
+        Start::bare().args(["-f", log.to_str().unwrap(), "-n", "us-east-1", "--endpoint", &double.url()]);
+    let mut daemon = start.start_at(udp, tcp);
+    until("it is written", || std::fs::read_to_string(&log).ok()?.contains("Listening on UDP").then_some(()));
+    daemon.send_next(50);
+    // Not a batch yet: it waits for company.
+    daemon.send_next(20);
+    std::fs::rename(&log, &moved).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    until("the log is there again", || log.exists().then_some(()));
+    daemon.send_next(30);
+    let account = daemon.settled();
+    assert_eq!((account.sent, account.kernel), (100, 0));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().status.code(), Some(0));
+    assert_eq!((double.received(100).len(), double.account().duplicates()), (100, 0));
+    let (before, after) = (std::fs::read_to_string(&moved).unwrap(), std::fs::read_to_string(&log).unwrap());
+    assert!(before.contains("Listening on UDP") && !after.contains("Listening on UDP"), "{before}\n{after}");
+    assert!(after.contains("Received 100 segments: 100 sent"), "{after}");
+    let _ = (std::fs::remove_file(log), std::fs::remove_file(moved));
+}
