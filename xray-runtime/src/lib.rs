@@ -94,8 +94,9 @@
 //! tells it how they were used (every 10 s). No request waits for it. Until rules are known, and wherever no daemon answers, the
 //! built-in local rules decide: the first request of each second, and 5 % of the others. The rule of the console that
 //! sampled a segment is in its document, as `aws.xray.sampling_rule_name`. A decision costs about as much as a local one:
-//! a read of the clock, and for each rule that is asked a comparison of patterns. Not supported: adaptive sampling
-//! (`SamplingRateBoost`), which no X-Ray SDK has, and rules with attributes or resources, of which a request says nothing.
+//! a read of the clock, and for each rule that is asked a comparison of patterns. Rules with attributes or resources, of which
+//! a request says nothing, are left out; of adaptive sampling only the boosts are followed, where that is
+//! [switched on](CentralSamplerBuilder::adaptive_sampling).
 //!
 //! # Settings
 //!

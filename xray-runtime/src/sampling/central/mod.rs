@@ -63,6 +63,7 @@ pub struct CentralSampler {
     current: Arc<ArcSwap<RuleSet>>,
     fallback: LocalSampler,
     strict_matching: bool,
+    adaptive: bool,
     address: DaemonAddress,
     intervals: Intervals,
     /// The second in which a request looked after the poller last.
@@ -89,6 +90,7 @@ struct Running {
 pub struct CentralSamplerBuilder {
     fallback: LocalSampler,
     strict_matching: bool,
+    adaptive: bool,
     address: Option<DaemonAddress>,
     intervals: Intervals,
 }
@@ -105,6 +107,14 @@ impl CentralSamplerBuilder {
     /// The fallback has a setting of its own.
     pub fn strict_matching(mut self, strict: bool) -> Self {
         self.strict_matching = strict;
+        self
+    }
+
+    /// **Experimental.** Whether to follow the boosts of X-Ray's adaptive sampling: while the service grants one, the higher of its rate
+    /// and the rule's counts. No other X-Ray SDK does. Anomalies are not reported from here, so a boost comes only where another client
+    /// of the rule reports them. Default: false.
+    pub fn adaptive_sampling(mut self, follow_boosts: bool) -> Self {
+        self.adaptive = follow_boosts;
         self
     }
 
@@ -129,6 +139,7 @@ impl CentralSamplerBuilder {
             current: Arc::new(ArcSwap::from_pointee(RuleSet::never_loaded())),
             fallback: self.fallback,
             strict_matching: self.strict_matching,
+            adaptive: self.adaptive,
             address: self.address.unwrap_or_default(),
             intervals: self.intervals,
             // No second that will be for the next 80 years.
@@ -176,9 +187,12 @@ impl CentralSampler {
             self.current.store(Arc::new(RuleSet::never_loaded()));
         }
         let (alive, sampler) = mpsc::channel();
-        let daemon = Daemon::new(self.address.tcp().clone(), self.intervals.patience);
-        let thread = Poller::new(daemon, Arc::clone(&self.current), self.intervals);
-        match std::thread::Builder::new().name("xray-sampling".into()).spawn(move || thread.run(&sampler)) {
+        let rules = CentralRules::new(Arc::clone(&self.current), self.adaptive);
+        let (endpoint, intervals) = (self.address.tcp().clone(), self.intervals);
+        // The HTTP client is made there: a request waits for the start of the thread and no more.
+        let life =
+            move || Poller::new(Daemon::new(endpoint, intervals.patience), rules, intervals).run(&sampler);
+        match std::thread::Builder::new().name("xray-sampling".into()).spawn(life) {
             Ok(_) => polling.running = Some(Running { process, _alive: alive }),
             // The next second tries again.
             Err(error) if polling.warned.is_due() => tracing::warn!(

@@ -2,15 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-
 use super::super::unix_now;
 use super::daemon::{Daemon, MAX_STATISTICS, Targets, Unprocessed};
-use super::rules::{CentralRules, RuleReport, RuleSet};
+use super::rules::{CentralRules, RuleReport};
 
 /// How often the poller asks, and how long it waits for an answer.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +44,8 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn new(daemon: Daemon, current: Arc<ArcSwap<RuleSet>>, intervals: Intervals) -> Self {
-        Self { daemon, rules: CentralRules::new(current), intervals, told: Told::default() }
+    pub(super) fn new(daemon: Daemon, rules: CentralRules, intervals: Intervals) -> Self {
+        Self { daemon, rules, intervals, told: Told::default() }
     }
 
     /// The thread's life: until the sampler, which holds the other end, is gone.

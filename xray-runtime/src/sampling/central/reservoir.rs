@@ -43,6 +43,8 @@ pub(super) struct Reservoir {
     quota: AtomicU64,
     /// The bits of an `f64`.
     rate: AtomicU64,
+    /// The first second without a boost in the upper half, the bits of its rate as `f32` in the lower. 0: there is none.
+    boost: AtomicU64,
     // Each decision counts in one of them, so the sum is exact at any time.
     sampled: AtomicU64,
     borrowed: AtomicU64,
@@ -61,6 +63,18 @@ impl Reservoir {
         self.quota.store(u64::from(end) << 32 | u64::from(quota.min(MAX_QUOTA)), Relaxed);
     }
 
+    /// A higher rate for the time before `end`.
+    pub(super) fn set_boost(&self, rate: f64, end: f64) {
+        let bits = (rate as f32).to_bits();
+        self.boost.store(u64::from(end.ceil() as u32) << 32 | u64::from(bits), Relaxed);
+    }
+
+    fn rate(&self, second: u32) -> f64 {
+        let rate = f64::from_bits(self.rate.load(Relaxed));
+        let boost = self.boost.load(Relaxed);
+        if boost >> 32 > u64::from(second) { rate.max(f32::from_bits(boost as u32).into()) } else { rate }
+    }
+
     /// Decides about a request in this second, and counts it.
     pub(super) fn decide(
         &self,
@@ -71,7 +85,7 @@ impl Reservoir {
         let how = self.pass(second, reservoir_size);
         let sampled = match how {
             CentralHow::Take | CentralHow::Borrow => true,
-            CentralHow::Rate => random() < f64::from_bits(self.rate.load(Relaxed)),
+            CentralHow::Rate => random() < self.rate(second),
         };
         let counter = match (how, sampled) {
             (CentralHow::Borrow, _) => &self.borrowed,
@@ -172,6 +186,18 @@ mod tests {
         let statistics = RuleStatistics { requests: 2, sampled: 1, borrowed: 0 };
         assert_eq!(reservoir.take_statistics(), statistics);
         assert!(!reservoir.has_statistics());
+    }
+
+    #[test]
+    fn a_boost_raises_the_rate_until_it_ends() {
+        let reservoir = Reservoir::default();
+        reservoir.set_rate(0.25);
+        reservoir.set_boost(0.5, 11.0);
+        assert!(reservoir.decide(10, 0, || 0.49).0);
+        assert!(!reservoir.decide(10, 0, || 0.5).0);
+        assert!(!reservoir.decide(11, 0, || 0.25).0);
+        reservoir.set_rate(0.75);
+        assert!(reservoir.decide(10, 0, || 0.74).0, "it never lowers it");
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub struct CentralRules {
     /// In the order of the set.
     rules: Vec<Polled>,
     refreshed_at: f64,
+    adaptive: bool,
 }
 
 #[derive(Debug)]
@@ -95,14 +96,14 @@ impl RuleReport {
 
 impl Default for CentralRules {
     fn default() -> Self {
-        Self::new(Arc::new(ArcSwap::from_pointee(RuleSet::never_loaded())))
+        Self::new(Arc::new(ArcSwap::from_pointee(RuleSet::never_loaded())), false)
     }
 }
 
 impl CentralRules {
-    /// Rules that take the place of those in `current` when they are loaded.
-    pub(super) fn new(current: Arc<ArcSwap<RuleSet>>) -> Self {
-        Self { current, rules: Vec::new(), refreshed_at: f64::NEG_INFINITY }
+    /// Rules that take the place of those in `current` when they are loaded; `adaptive`: with the boosts of their targets.
+    pub(super) fn new(current: Arc<ArcSwap<RuleSet>>, adaptive: bool) -> Self {
+        Self { current, rules: Vec::new(), refreshed_at: f64::NEG_INFINITY, adaptive }
     }
 
     /// The decision at a time, with a random number in `0.0..1.0` where one is needed; None where the fallback decides.
@@ -173,7 +174,7 @@ impl CentralRules {
         for document in documents {
             let Some(name) = document.get("RuleName").and_then(Value::as_str) else { continue };
             if let Some(polled) = self.rules.iter_mut().find(|polled| &*polled.name == name) {
-                polled.target.apply(document, now, &polled.reservoir);
+                polled.target.apply(document, now, &polled.reservoir, self.adaptive);
             }
         }
     }

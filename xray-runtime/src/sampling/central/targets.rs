@@ -25,7 +25,7 @@ impl Default for Target {
 
 impl Target {
     /// Takes over what a target document says; one without a rate says nothing.
-    pub(super) fn apply(&mut self, document: &Value, now: f64, reservoir: &Reservoir) {
+    pub(super) fn apply(&mut self, document: &Value, now: f64, reservoir: &Reservoir, adaptive: bool) {
         let number = |key| document.get(key).and_then(Value::as_f64);
         let Some(rate) = number("FixedRate") else { return };
         self.at = Some(now);
@@ -38,6 +38,12 @@ impl Target {
         self.interval = number("Interval").unwrap_or(self.interval);
         if let (Some(quota), Some(ttl)) = (self.quota, self.quota_ttl) {
             reservoir.set_quota(quota, ttl);
+        }
+        if adaptive {
+            let boost = |key| document.get("SamplingBoost")?.get(key)?.as_f64();
+            if let (Some(rate), Some(end)) = (boost("BoostRate"), boost("BoostRateTTL")) {
+                reservoir.set_boost(rate, end);
+            }
         }
     }
 
@@ -61,9 +67,9 @@ mod tests {
     #[test]
     fn a_quota_needs_its_time_which_may_come_later() {
         let (mut target, reservoir) = (Target::default(), Reservoir::default());
-        target.apply(&json!({"FixedRate": 0, "ReservoirQuota": 1}), 5.0, &reservoir);
+        target.apply(&json!({"FixedRate": 0, "ReservoirQuota": 1}), 5.0, &reservoir, false);
         assert_eq!(how(&reservoir, 5), CentralHow::Borrow);
-        target.apply(&json!({"FixedRate": 0, "ReservoirQuotaTTL": 7}), 6.0, &reservoir);
+        target.apply(&json!({"FixedRate": 0, "ReservoirQuotaTTL": 7}), 6.0, &reservoir, false);
         assert_eq!(how(&reservoir, 6), CentralHow::Take);
         assert_eq!(how(&reservoir, 7), CentralHow::Take);
         assert_eq!(how(&reservoir, 8), CentralHow::Borrow);
@@ -72,6 +78,7 @@ mod tests {
             &json!({"FixedRate": 0, "ReservoirQuota": 0, "ReservoirQuotaTTL": null}),
             7.0,
             &reservoir,
+            false,
         );
         assert_eq!(how(&reservoir, 7), CentralHow::Rate);
     }
@@ -82,8 +89,26 @@ mod tests {
         for document in
             [json!({"ReservoirQuota": 5, "ReservoirQuotaTTL": 99, "Interval": 60}), json!(null), json!([])]
         {
-            target.apply(&document, 1.0, &reservoir);
+            target.apply(&document, 1.0, &reservoir, false);
             assert_eq!(target, Target::default());
+        }
+    }
+
+    #[test]
+    fn a_boost_is_for_who_asked_for_it() {
+        let (mut target, reservoir) = (Target::default(), Reservoir::default());
+        let boosted = json!({"FixedRate": 0.1, "SamplingBoost": {"BoostRate": 0.9, "BoostRateTTL": 20}});
+        let sampled = |reservoir: &Reservoir| reservoir.decide(10, 0, || 0.5).0;
+        target.apply(&boosted, 9.0, &reservoir, false);
+        assert!(!sampled(&reservoir));
+        target.apply(&boosted, 9.0, &reservoir, true);
+        assert!(sampled(&reservoir));
+        // What is not told stays.
+        for document in
+            [json!({"FixedRate": 0.1}), json!({"FixedRate": 0.1, "SamplingBoost": {"BoostRate": 0.0}})]
+        {
+            target.apply(&document, 9.0, &reservoir, true);
+            assert!(sampled(&reservoir));
         }
     }
 
@@ -91,13 +116,13 @@ mod tests {
     fn reported_at_once_and_then_at_its_interval() {
         let (mut target, reservoir) = (Target::default(), Reservoir::default());
         assert!(target.is_due(0.0));
-        target.apply(&json!({"FixedRate": 0.5}), 100.0, &reservoir);
+        target.apply(&json!({"FixedRate": 0.5}), 100.0, &reservoir, false);
         assert!(!target.is_due(109.9));
         assert!(target.is_due(110.0));
-        target.apply(&json!({"FixedRate": 0.5, "Interval": 30}), 110.0, &reservoir);
+        target.apply(&json!({"FixedRate": 0.5, "Interval": 30}), 110.0, &reservoir, false);
         assert!(!target.is_due(139.9));
         assert!(target.is_due(140.0));
-        target.apply(&json!({"FixedRate": 0.5}), 140.0, &reservoir);
+        target.apply(&json!({"FixedRate": 0.5}), 140.0, &reservoir, false);
         assert!(!target.is_due(169.9), "the interval stays");
     }
 }
