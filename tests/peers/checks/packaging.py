@@ -75,6 +75,19 @@ def stays_up(check, what, command, **environment):
     return daemon
 
 
+def told_in_readme(check, program, page):
+    """The daemon's README names each flag of its help, and each metric of its page."""
+    readme = (ROOT / "xray-daemon" / "README.md").read_text()
+    help_text = run_through(program, "-h")[1]
+    flags = re.findall(r"^ +(?:-(\w), )?--([\w-]+)(?: <(\w+)>)?  ", help_text, re.MULTILINE)
+    check.holds("flags in the help", len(flags), "16 or more", len(flags) >= 16)
+    rows = re.findall(r"^\| (?:`-(\w)`, )?`--([\w-]+)(?: (\w+))?` \|.* \| (?:yes|no) \|$", readme, re.MULTILINE)
+    check.equal("flags of the README and of the help", sorted(rows), sorted(flags))
+    metrics = set(re.findall(r"^# TYPE xray_daemon_(\w+) ", page, re.MULTILINE))
+    told = {name.removesuffix("_total") for name in re.findall(r"`(\w+)`", readme)}
+    check.equal("metrics that the README does not name", sorted(metrics - told), [])
+
+
 def reachable():
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 2000)):
         return True
@@ -100,6 +113,7 @@ with Check() as check:
 
     drop_in = [program, "-o", "-b", "127.0.0.1:2000", "-n", "us-east-1"]
     daemon = stays_up(check, "the drop-in", drop_in)
+    told_in_readme(check, program, ask(2000, "/metrics")[2].decode())
     check.equal("the drop-in: its end on SIGTERM", daemon.stop(), 0)
 
     # As the unit runs it, but for where the log is.

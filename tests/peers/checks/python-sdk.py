@@ -1,4 +1,4 @@
-"""The aws-xray-sdk for Python: its documents through `xray-daemon tail`, and its pollers under the daemon's sampling rules."""
+"""The aws-xray-sdk for Python: its documents through `xray-daemon tail`; its pollers under the daemon's sampling rules."""
 import contextlib
 import json
 import re
@@ -202,3 +202,13 @@ with Check() as check:
     until("all that came is sent", lambda: metrics(tcp_port, "segments_sent_total") == [len(tap.datagrams)])
     check.equal("the daemon ends well", daemon.stop(), 0)
     check.equal("the app ends well", app.stop(), 0)
+
+    # With no account and no rules every request is to be recorded.
+    lines, udp, tcp = check.tail(program, "--format", "json")
+    app, port = check.flask(f"tcp:{tcp} udp:{udp}", SERVICE="Cruddur", SAMPLING="central")
+    rules = {name: rule["rate"] for name, rule in until("rules at the SDK", brought).items()}
+    check.equal("the rules of `tail`", rules, {"Default": 1})
+    answers = [ask(port, "/user")[1] for _ in range(10)]
+    for trace in (re.search(r"Root=([^;]+)", answer["X-Amzn-Trace-Id"])[1] for answer in answers):
+        check.equal("the path of a recorded request", json_line(lines, trace)["path"], "/user")
+    check.equal("`tail` and the app end well", (lines.stop(), app.stop()), (0, 0))

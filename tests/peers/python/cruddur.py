@@ -16,7 +16,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 app = Flask(__name__)
-# Without sampling the SDK asks its daemon for nothing over TCP, which `tail` does not answer.
+# Without sampling every request is recorded, and the SDK asks its daemon for nothing over TCP.
 central = os.getenv("SAMPLING") == "central"
 xray_recorder.configure(
     service=os.environ["SERVICE"], dynamic_naming=os.getenv("AWS_XRAY_URL", "*.cruddur.com"), sampling=central
