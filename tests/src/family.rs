@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{rollbar, xray};
+use crate::{cloudwatch_otlp, rollbar, xray};
 
 /// One kind of vector file.
 pub(crate) struct Family {
@@ -59,6 +59,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { file: "transport_error_action.json", run: rollbar::answer::run_transport_error },
     Family { file: "truncate_invariant.json", run: rollbar::truncation::run_invariant },
     Family { file: "truncate_payload.json", run: rollbar::truncation::run_payload },
+    Family { file: "sigv4.json", run: cloudwatch_otlp::sigv4::run },
 ];
 
 /// Whether a vector file of this name is run.

@@ -8,6 +8,7 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+mod cloudwatch_otlp;
 mod family;
 mod input;
 mod json;

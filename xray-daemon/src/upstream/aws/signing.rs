@@ -2,9 +2,12 @@
 
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
+pub use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings};
 use aws_sigv4::sign::v4;
+
+/// Headers of a signature, which are made anew.
+const MADE_HERE: [&str; 3] = ["authorization", "x-amz-date", "x-amz-security-token"];
 
 /// Why a request cannot be signed.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +21,8 @@ pub struct Signable<'a> {
     pub method: &'a str,
     /// Absolute, percent-encoded as it goes out.
     pub url: &'a str,
-    /// All of these are signed, save those that change on the way or after signing (`Authorization`, `User-Agent`,
-    /// `X-Amzn-Trace-Id`, `Transfer-Encoding`).
+    /// All of these are signed, save those that may change on the way (`User-Agent`, `X-Amzn-Trace-Id`, `Transfer-Encoding`,
+    /// `Expect`) and those of another signature.
     pub headers: &'a [(&'a str, &'a str)],
     /// As it goes out.
     pub body: &'a [u8],
@@ -38,18 +41,21 @@ pub fn sign(
     time: SystemTime,
 ) -> Result<Vec<(&'static str, String)>, SigningError> {
     let wrong = |error: &dyn std::error::Error| SigningError(error.to_string());
+    // As X-Ray asks, and each service but S3: the path encoded twice and normalized, no checksum header.
+    let mut settings = SigningSettings::default();
+    settings.excluded_headers.get_or_insert_default().push("expect".into());
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
         .name(service)
         .time(time)
-        // As X-Ray asks, and each service but S3: the path encoded twice and normalized, no checksum header.
-        .settings(SigningSettings::default())
+        .settings(settings)
         .build()
         .map_err(|error| wrong(&error))?
         .into();
-    let headers = request.headers.iter().copied();
+    let of_another = |name: &str| MADE_HERE.iter().any(|made| made.eq_ignore_ascii_case(name));
+    let headers = request.headers.iter().copied().filter(|(name, _)| !of_another(name));
     let signable =
         SignableRequest::new(request.method, request.url, headers, SignableBody::Bytes(request.body))
             .map_err(|error| wrong(&error))?;
