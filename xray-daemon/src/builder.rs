@@ -278,8 +278,11 @@ impl Builder {
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let mut intake = ToQueue { shared: shared.clone(), queue };
-        let receiving =
-            thread("xray-receive").spawn(move || receiver.run(&mut intake)).map_err(StartError::System)?;
+        let receiving = thread("xray-receive")
+            .spawn(move || {
+                let _ = receiver.run(&mut intake);
+            })
+            .map_err(StartError::System)?;
         let show = Show {
             shared: shared.clone(),
             assembler: Assembler::new(limits),

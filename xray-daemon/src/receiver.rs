@@ -84,8 +84,9 @@ impl Receiver {
         Ok(SocketObserver { addr: self.socket.local_addr()?, buffer, inode })
     }
 
-    /// Hands every datagram to `intake` until the [`Stop`] is dropped, and then those that had arrived before.
-    pub(crate) fn run(self, intake: &mut impl Intake) {
+    /// Hands every datagram to `intake` until the [`Stop`] is dropped, and then those that had arrived before. Tells what the
+    /// kernel had dropped until then.
+    pub(crate) fn run(self, intake: &mut impl Intake) -> Option<u64> {
         let mut slots = Slots::new();
         let mut last: Option<Instant> = None;
         loop {
@@ -110,6 +111,8 @@ impl Receiver {
             }
         }
         intake.end();
+        // The table knows the socket only while it is open.
+        self.observer().ok()?.dropped()
     }
 
     /// Sleeps until there is something to read, the [`Stop`] is dropped, or it is time.

@@ -23,7 +23,7 @@ use self::telemetry::TelemetryTask;
 use crate::builder::{StartError, bind_tcp, bind_udp};
 use crate::intake::Batching;
 use crate::log::{self, LogError};
-use crate::receiver::{RECEIVE_BUFFER, Receiver, SocketObserver, Stop};
+use crate::receiver::{RECEIVE_BUFFER, Receiver, Stop};
 use crate::relay::{CONCURRENCY, Relay, RelaySettings, RelayStats};
 use crate::settings::Settings;
 use crate::stats::{DatagramCounts, RequestCounts};
@@ -89,14 +89,13 @@ fn refuse(settings: &Settings, error: &DaemonError) -> ExitCode {
 struct Daemon {
     signals: Signals,
     stop: Stop,
-    received_all: oneshot::Receiver<()>,
+    received_all: oneshot::Receiver<Option<u64>>,
     relay: Relay,
     telemetry: TelemetryTask,
     /// Ends when dropped.
     server: Server,
     counts: Arc<DatagramCounts>,
     rules: Option<RulesOnDisk>,
-    observer: SocketObserver,
 }
 
 impl Daemon {
@@ -155,12 +154,12 @@ impl Daemon {
         let mut intake = Batching::new(counts.clone(), vec![relay.queue()]);
         let (all, received_all) = oneshot::channel();
         let receive = move || {
-            receiver.run(&mut intake);
-            let _ = all.send(());
+            let kernel_dropped = receiver.run(&mut intake);
+            let _ = all.send(kernel_dropped);
         };
         std::thread::Builder::new().name("xray-receive".to_owned()).spawn(receive)?;
         tracing::info!(target: "xray_daemon", "Listening on UDP {}", observer.addr());
-        Ok(Self { signals, stop, received_all, relay, telemetry, server, counts, rules, observer })
+        Ok(Self { signals, stop, received_all, relay, telemetry, server, counts, rules })
     }
 
     async fn run(mut self) -> ExitCode {
@@ -189,10 +188,10 @@ impl Daemon {
     async fn end(mut self) {
         let last = async {
             drop(self.stop);
-            let _ = self.received_all.await;
+            let kernel_dropped = self.received_all.await.ok().flatten();
             let stats = self.relay.shutdown(GRACE).await;
             self.telemetry.end(LAST_TELEMETRY).await;
-            tell_account(&self.counts, &stats, self.observer);
+            tell_account(&self.counts, &stats, kernel_dropped);
         };
         tokio::select! {
             () = last => {}
@@ -231,12 +230,11 @@ fn warn_of_small_buffer(bytes: usize) {
 }
 
 /// The last line of the log: where every datagram went.
-fn tell_account(counts: &DatagramCounts, stats: &RelayStats, observer: SocketObserver) {
+fn tell_account(counts: &DatagramCounts, stats: &RelayStats, kernel_dropped: Option<u64>) {
     let (received, rejected) = (counts.received.load(Ordering::Relaxed), counts.rejected().total());
     let RelayStats { sent, unprocessed, dropped, .. } = stats;
-    let kernel = observer
-        .dropped()
-        .map_or(String::new(), |dropped| format!("; {dropped} dropped by the kernel before"));
+    let kernel =
+        kernel_dropped.map_or(String::new(), |dropped| format!("; {dropped} dropped by the kernel before"));
     tracing::info!(
         target: "xray_daemon",
         "Received {received} segments: {sent} sent, {rejected} rejected, {unprocessed} unprocessed, {} dropped (memory {}, refused {}, \
