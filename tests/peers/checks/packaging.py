@@ -18,6 +18,8 @@ from harness import ROOT, Check, Missing, ask, cargo, metrics, python, run_throu
 PACKAGING = ROOT / "xray-daemon" / "packaging"
 COMPOSE = ROOT / "examples" / "cruddur" / "docker-compose.yml"
 OWN_NETWORK = "XRAY_PEERS_OWN_NETWORK"
+# X-Ray at a port where nobody listens, and no metadata service: nothing leaves this machine, in whichever network.
+NOWHERE = {"AWS_ENDPOINT_URL_XRAY": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 DATAGRAM = b'{"format": "json", "version": 1}\n{"trace_id": "1-5759e988-bd862e3fe1be46a994272793"}'
 
@@ -37,6 +39,9 @@ def enter_own_network():
             os.execvp(unshare[0], [*unshare, sys.executable, "-B", *sys.argv])
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                # Connections of a daemon that has ended are no hindrance.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("0.0.0.0", 2000))
             except OSError as error:
@@ -63,7 +68,7 @@ def unit(key):
 
 def stays_up(check, what, command, **environment):
     """Starts it, asks it on port 2000; the daemon, to be ended."""
-    daemon = check.run(*command, **KEYS, **environment)
+    daemon = check.run(*command, **KEYS, **NOWHERE, **environment)
     until(f"an answer on port 2000 to {what}", lambda: daemon.process.poll() is not None or reachable())
     if daemon.process.poll() is not None:
         raise Missing(f"{what} that stays up; it wrote {daemon.out} and {daemon.err}")
