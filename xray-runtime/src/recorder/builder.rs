@@ -373,4 +373,26 @@ mod tests {
         assert_eq!(sampler(Recorder::builder().without_sampling(), Environment::default()), None);
         assert!(Recorder::in_memory().0.core.sampler.is_none());
     }
+
+    #[cfg(feature = "central-sampling")]
+    #[test]
+    fn the_daemon_of_the_environment_is_asked_for_rules() {
+        let environment = |address: Option<&str>| Environment {
+            daemon_address: address.map(str::to_owned),
+            ..Environment::default()
+        };
+        let own = || CentralSampler::builder().daemon_address("of-sampler:1".parse().unwrap());
+        for (sampling, given, expected) in [
+            (CentralSampler::builder(), None, "of-recorder"),
+            (CentralSampler::builder(), Some("tcp:of-environment:1 udp:other:1"), "of-environment"),
+            (own(), None, "of-sampler"),
+            (own(), Some("of-environment:1"), "of-environment"),
+            (own(), Some("no address"), "of-sampler"),
+        ] {
+            let builder = Recorder::builder().daemon_address("of-recorder:1").central_sampling(sampling);
+            let recorder = build(builder, environment(given)).unwrap();
+            let sampler = format!("{:?}", recorder.core.sampler);
+            assert!(sampler.contains(&format!("tcp: Endpoint {{ host: {expected:?}")), "{sampler}");
+        }
+    }
 }

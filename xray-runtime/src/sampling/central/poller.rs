@@ -25,7 +25,8 @@ impl Default for Intervals {
         Self {
             rules: Duration::from_secs(300),
             targets: Duration::from_secs(10),
-            patience: Duration::from_secs(2),
+            // The daemon may have to ask others first: for credentials, and X-Ray itself.
+            patience: Duration::from_secs(5),
         }
     }
 }
