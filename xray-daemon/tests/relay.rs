@@ -1,5 +1,7 @@
 //! The relay, with upstreams of this process and a clock that jumps.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +46,7 @@ impl Scripted {
         })
     }
 
-    fn from_now_on(&self, act: Act) {
+    fn keeps_to(&self, act: Act) {
         *self.last.lock().unwrap() = act;
     }
 
@@ -163,7 +165,7 @@ async fn an_upstream_that_is_down_for_five_minutes_gets_everything_once_and_in_o
     assert_eq!((relay.stats().pending, relay.stats().sent), (pushed as u64, 0));
     assert!(relay.stats().failing);
     assert!(relay.stats().oldest_seconds >= 299.0);
-    upstream.from_now_on(Act::Take);
+    upstream.keeps_to(Act::Take);
     while relay.stats().pending > 0 {
         sleep(Duration::from_secs(1)).await;
     }
@@ -269,7 +271,7 @@ async fn memory_is_bounded_and_the_oldest_make_room() {
     let stats = relay.stats();
     assert_eq!(stats.dropped.memory + stats.pending, pushed as u64);
     assert!(stats.pending > 1_000, "it is used: {stats:?}");
-    upstream.from_now_on(Act::Take);
+    upstream.keeps_to(Act::Take);
     let stats = relay.shutdown(Duration::from_secs(60)).await;
     account(&stats);
     assert_eq!(upstream.taken(), (stats.sent as usize, 0));

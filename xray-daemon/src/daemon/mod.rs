@@ -28,7 +28,7 @@ use crate::relay::{CONCURRENCY, Relay, RelaySettings, RelayStats};
 use crate::settings::Settings;
 use crate::stats::{DatagramCounts, RequestCounts};
 use crate::tcp::{self, Gate, Origins, Server};
-use crate::upstream::aws::{AwsError, AwsSettings, AwsXRay};
+use crate::upstream::aws::{AwsError, AwsXRay};
 
 /// How long the last segments may take once the daemon is told to end. Docker kills after 10 seconds.
 const GRACE: Duration = Duration::from_secs(8);
@@ -118,7 +118,7 @@ impl Daemon {
         let (receiver, stop) = Receiver::new(socket)?;
         let observer = receiver.observer()?;
         warn_of_small_buffer(observer.buffer());
-        let aws = AwsXRay::connect(aws_settings(settings)).await?;
+        let aws = AwsXRay::connect(settings.aws.clone()).await?;
         tracing::info!(target: "xray_daemon", "Using region: {}", aws.region());
         tracing::info!(target: "xray_daemon", "HTTP Proxy server using X-Ray Endpoint : {}", aws.endpoint());
 
@@ -177,7 +177,7 @@ impl Daemon {
                         self.rules.iter_mut().for_each(sampling_rules::reload);
                     }
                 },
-                _ = looks.tick() => self.rules.iter_mut().for_each(sampling_rules::look),
+                _ = looks.tick(), if self.rules.is_some() => self.rules.iter_mut().for_each(sampling_rules::look),
             }
         };
         self.end().await;
@@ -202,19 +202,6 @@ impl Daemon {
             }
         }
         drop(self.server);
-    }
-}
-
-fn aws_settings(settings: &Settings) -> AwsSettings {
-    let settings = &settings.aws;
-    AwsSettings {
-        region: settings.region.clone(),
-        endpoint: settings.endpoint.clone(),
-        resource_arn: settings.resource_arn.clone(),
-        role_arn: settings.role_arn.clone(),
-        proxy: settings.proxy.clone(),
-        no_verify_ssl: settings.no_verify_ssl,
-        local_mode: settings.local_mode,
     }
 }
 
