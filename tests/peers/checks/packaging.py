@@ -93,6 +93,23 @@ def told_in_readme(check, program, page):
     check.equal("metrics that the README does not name", sorted(metrics - told), [])
 
 
+def examples_work(check, program, folder):
+    """The configuration and the sampling rules of the daemon's README."""
+    readme = (ROOT / "xray-daemon" / "README.md").read_text()
+    config, rules = Path(folder, "cfg.yaml"), Path(folder, "rules.json")
+    for file, language in ((config, "yaml"), (rules, "json")):
+        [block] = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+        file.write_text(block)
+    daemon, _, tcp = check.relay(program, "http://127.0.0.1:9", "-c", config, "--sampling-rules", rules)
+    port = int(tcp.rpartition(":")[2])
+    records = json.loads(ask(port, "/GetSamplingRules", "POST", "{}")[2])["SamplingRuleRecords"]
+    names = [record["SamplingRule"]["RuleName"] for record in records]
+    check.equal("the rules of the README", names, ["health", "Cruddur", "Default"])
+    warnings = [line for line in daemon.out if "[Info]" not in line and "receive buffer" not in line]
+    check.equal("warnings of the README's configuration and rules", warnings, [])
+    check.equal("the end of the README's configuration on SIGTERM", daemon.stop(), 0)
+
+
 def reachable():
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 2000)):
         return True
@@ -132,6 +149,7 @@ with Check() as check:
         form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d) \[\w+\] .+"
         check.holds("the unit's log", lines, "lines of the AWS daemon's form",
                     lines and all(re.fullmatch(form, line) for line in lines))
+        examples_work(check, program, folder)
         if shutil.which("systemd-analyze"):
             # It wants the program to be where the unit says.
             copy = Path(folder, "xray.service")
