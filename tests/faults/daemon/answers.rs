@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conformance::upstream::{Behaviour, Double, TRACE_SEGMENTS, sigv4::Key};
+use conformance::upstream::{Behaviour, Double, TRACE_SEGMENTS};
 
 use crate::process::Start;
 
@@ -66,41 +66,6 @@ fn credentials_that_are_refused_cost_nothing_once_they_are_taken() {
     assert_eq!((account.sent, account.dropped()), (50, 0));
     daemon.end();
     assert_eq!((double.received(50).len(), double.account().duplicates()), (50, 0));
-}
-
-#[test]
-fn credentials_that_expire_are_loaded_again() {
-    let double = Double::start().unwrap();
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (config, credentials) = (folder.join("expiring.config"), folder.join("expiring.json"));
-    let put = |key: &Key| {
-        let told = serde_json::json!({
-            "Version": 1, "AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key,
-            "SessionToken": key.session_token, "Expiration": "2099-01-01T00:00:00Z",
-        });
-        std::fs::write(&credentials, told.to_string()).unwrap();
-    };
-    let text = format!("[default]\ncredential_process = /bin/cat \"{}\"\n", credentials.display());
-    std::fs::write(&config, text).unwrap();
-    let (first, second) =
-        (Key::new("ASIAFIRST", "one").with_token("t1"), Key::new("ASIASECOND", "two").with_token("t2"));
-    double.know(first.clone());
-    put(&first);
-    let start = Start::before(&double).env("AWS_CONFIG_FILE", config.to_str().unwrap());
-    let mut daemon = start.without_env("AWS_ACCESS_KEY_ID").without_env("AWS_SECRET_ACCESS_KEY").start();
-    daemon.send_next(50);
-    double.received(50);
-    // Sooner than they said they would.
-    double.expire("ASIAFIRST");
-    double.know(second.clone());
-    put(&second);
-    daemon.send_next(50);
-    let account = daemon.settled();
-    assert_eq!((account.sent, account.dropped()), (100, 0));
-    daemon.end();
-    let account = double.account();
-    assert_eq!((account.kept.len(), account.duplicates()), (100, 0));
-    assert!(account.unsigned >= 1, "it was refused once");
 }
 
 #[test]

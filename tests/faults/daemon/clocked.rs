@@ -43,15 +43,11 @@ pub struct Scripted {
     began: Instant,
     script: Script,
     calls: Mutex<Vec<Call>>,
-    taken: Mutex<Vec<String>>,
+    /// The numbers of the documents that were taken, in that order.
+    taken: Mutex<Vec<usize>>,
 }
 
 impl Scripted {
-    /// The numbers of the documents that were taken, in that order.
-    fn taken(&self) -> Vec<usize> {
-        self.taken.lock().unwrap().iter().map(|number| number.parse().unwrap()).collect()
-    }
-
     async fn reply(&self, call: Call, reply: Reply) -> Result<Receipt, Failure> {
         let refused = match reply {
             Reply::Take => 0,
@@ -66,7 +62,8 @@ impl Scripted {
             }
         };
         let refused = refused.min(call.documents.len());
-        self.taken.lock().unwrap().extend(call.documents.into_iter().skip(refused));
+        let taken = call.documents.iter().skip(refused).map(|number| number.parse::<usize>().unwrap());
+        self.taken.lock().unwrap().extend(taken);
         Ok(Receipt { unprocessed: vec![Unprocessed::default(); refused] })
     }
 }
@@ -116,26 +113,24 @@ impl Rig {
         self.upstream.calls.lock().unwrap().clone()
     }
 
-    /// The account so far.
+    /// The account so far: every document is in one place, and what counts as sent was taken.
     pub fn stats(&self) -> RelayStats {
-        check(self.relay.stats(), self.pushed, &self.upstream.taken())
+        let stats = self.relay.stats();
+        let RelayStats { received, sent, unprocessed, dropped, pending, .. } = stats;
+        assert_eq!(received, self.pushed as u64, "{stats:?}");
+        assert_eq!(received, sent + unprocessed + dropped.total() + pending, "{stats:?}");
+        assert_eq!(self.upstream.taken.lock().unwrap().len() as u64, sent, "{stats:?}");
+        stats
     }
 
-    /// Ends the relay: its last account, with nothing left, and the numbers of the documents that were taken.
+    /// Ends the relay: its last account, with nothing left, and the numbers of the documents that were taken, each once.
     pub async fn end(self, grace: Duration) -> (RelayStats, Vec<usize>) {
         let stats = self.relay.shutdown(grace).await;
         assert_eq!((stats.pending, stats.queue_batches, stats.queue_bytes), (0, 0, 0), "{stats:?}");
-        let taken = self.upstream.taken();
-        (check(stats, self.pushed, &taken), taken)
+        let taken = std::mem::take(&mut *self.upstream.taken.lock().unwrap());
+        let different: BTreeSet<_> = taken.iter().collect();
+        assert_eq!((different.len() as u64, taken.len() as u64), (stats.sent, stats.sent), "{stats:?}");
+        assert_eq!(stats.received, stats.sent + stats.unprocessed + stats.dropped.total(), "{stats:?}");
+        (stats, taken)
     }
-}
-
-/// What holds at any time: every document is in one place, and what counts as sent was taken, once.
-fn check(stats: RelayStats, pushed: usize, taken: &[usize]) -> RelayStats {
-    let RelayStats { received, sent, unprocessed, dropped, pending, .. } = stats;
-    assert_eq!(received, pushed as u64, "{stats:?}");
-    assert_eq!(received, sent + unprocessed + dropped.total() + pending, "{stats:?}");
-    let different: BTreeSet<_> = taken.iter().collect();
-    assert_eq!((different.len() as u64, taken.len() as u64), (sent, sent), "{stats:?}");
-    stats
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use conformance::upstream::Double;
 use nix::sys::signal::Signal;
 
-use crate::process::{Start, free_addresses, until};
+use crate::process::{Start, start_quietly, until};
 
 fn file(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
@@ -16,10 +16,10 @@ fn file(name: &str) -> PathBuf {
 #[test]
 fn a_full_disk_costs_lines_and_nothing_else() {
     let double = Double::start().unwrap();
-    let (udp, tcp) = free_addresses();
-    let start =
-        Start::bare().args(["-f", "/dev/full", "-l", "dev", "-n", "us-east-1", "--endpoint", &double.url()]);
-    let mut daemon = start.start_at(udp, tcp);
+    let start = || {
+        Start::bare().args(["-f", "/dev/full", "-l", "dev", "-n", "us-east-1", "--endpoint", &double.url()])
+    };
+    let mut daemon = start_quietly(start);
     for _ in 0..20 {
         daemon.send_next(50);
         daemon.send_bytes(b"junk");
@@ -39,10 +39,9 @@ fn a_full_disk_costs_lines_and_nothing_else() {
 fn sighup_opens_the_log_anew_and_loses_nothing() {
     let double = Double::start().unwrap();
     let (log, moved) = (file("xray.log"), file("xray.log.moved"));
-    let (udp, tcp) = free_addresses();
     let start =
-        Start::bare().args(["-f", log.to_str().unwrap(), "-n", "us-east-1", "--endpoint", &double.url()]);
-    let mut daemon = start.start_at(udp, tcp);
+        || Start::bare().args(["-f", log.to_str().unwrap(), "-n", "us-east-1", "--endpoint", &double.url()]);
+    let mut daemon = start_quietly(start);
     until("it is written", || std::fs::read_to_string(&log).ok()?.contains("Listening on UDP").then_some(()));
     daemon.send_next(50);
     // Not a batch yet: it waits for company.

@@ -1,5 +1,7 @@
 //! Outages that would take a test minutes: on a virtual clock.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -56,12 +58,12 @@ async fn an_outage_beyond_the_bound_keeps_the_newest() {
         sleep(SECOND).await;
         fullest = fullest.max(rig.stats().queue_bytes);
     }
-    assert!((900_000..=1 << 20).contains(&fullest), "the bound is used and kept: {fullest}");
+    assert!((700_000..=1 << 20).contains(&fullest), "the bound is used and kept: {fullest}");
     let (stats, taken) = rig.end(SECOND).await;
     assert_eq!(stats.dropped.memory, stats.dropped.total());
     assert_eq!(stats.sent + stats.dropped.memory, 350 * 50);
     // Of those that came in the outage: what came first is missing, in one piece.
-    let missing: Vec<usize> = (0..350 * 50).filter(|number| !taken.contains(number)).collect();
+    let missing: Vec<usize> = (0..350 * 50).filter(|number| taken.binary_search(number).is_err()).collect();
     assert_eq!(missing.len() as u64, stats.dropped.memory);
     assert!(missing.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the oldest of the outage");
     assert!(missing.len() > 200 * 50 && missing[0] >= 9 * 50 && missing[0] <= 11 * 50, "{}", missing[0]);
@@ -69,38 +71,37 @@ async fn an_outage_beyond_the_bound_keeps_the_newest() {
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn an_upstream_that_is_back_when_the_daemon_ends_gets_all() {
-    // The pauses are half a minute when it ends, and its grace is 8 seconds.
-    let mut rig = Rig::new(RelaySettings::default(), |at, _| {
-        if at < seconds(290) { Reply::retry(Cause::ConnectionRefused) } else { Reply::Take }
+    let back = Arc::new(AtomicBool::new(false));
+    let is_back = back.clone();
+    let mut rig = Rig::new(RelaySettings::default(), move |_, _| {
+        if is_back.load(Relaxed) { Reply::Take } else { Reply::retry(Cause::ConnectionRefused) }
     });
     rig.push(50, 700);
-    let mut last = 0;
-    while rig.calls().last().is_none_or(|call| call.at < seconds(260)) {
+    // The pauses are at least 15 s by now, and one has just begun: the next call would come after the grace.
+    while rig.calls().len() < 12 {
         sleep(SECOND).await;
-        last += 1;
     }
-    assert!(last <= 290);
-    sleep(seconds(291 - last)).await;
-    // Within a pause: the next call would come after the grace.
+    back.store(true, Relaxed);
     let (stats, _) = rig.end(seconds(8)).await;
     assert_eq!((stats.sent, stats.dropped.shutdown), (50, 0), "the last chance is taken: {stats:?}");
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn what_hangs_holds_its_calls_and_no_more_than_the_bound() {
-    // Documents as large as a datagram, and no end of them.
+async fn what_hangs_leaves_room_for_what_comes() {
     let settings = RelaySettings { buffer_bytes: 3 << 20, concurrency: 64 };
     let mut rig = Rig::new(settings, |_, _| Reply::Hang);
     let mut fullest = 0;
     for _ in 0..200 {
-        rig.push(16, 65_000);
+        rig.push(50, 2_000);
         tokio::task::yield_now().await;
         fullest = fullest.max(rig.stats().queue_bytes);
     }
-    assert!(fullest <= 3 << 20, "{fullest} bytes are held where 3 MiB may be");
-    assert!(rig.stats().dropped.memory > 0);
+    let stats = rig.stats();
+    // Calls under way count with their requests; one request may pass the bound.
+    assert!(fullest <= (3 << 20) + 50 * 2_010, "{fullest} bytes are held where 3 MiB may be");
+    assert!(stats.dropped.memory > 0 && stats.queue_batches > 5, "the newest wait: {stats:?}");
     let (stats, _) = rig.end(seconds(8)).await;
-    assert_eq!(stats.dropped.memory + stats.dropped.shutdown, 200 * 16);
+    assert_eq!(stats.dropped.memory + stats.dropped.shutdown, 200 * 50);
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -1,7 +1,7 @@
 //! The daemon as a process: started, spoken to, told to end, and asked for its account.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,16 +152,6 @@ impl Start {
         daemon
     }
 
-    /// Starts it at these addresses, which it tells nobody.
-    #[track_caller]
-    pub fn start_at(self, udp: SocketAddr, tcp: SocketAddr) -> Daemon {
-        let mut daemon = self.args(["-b", &udp.to_string(), "-t", &tcp.to_string()]).spawn();
-        daemon.tcp = tcp;
-        daemon.socket.connect(udp).unwrap();
-        until("it answers", || TcpStream::connect(tcp).ok());
-        daemon
-    }
-
     /// Starts what is expected to end by itself.
     #[track_caller]
     pub fn spawn(mut self) -> Daemon {
@@ -251,17 +241,25 @@ impl Daemon {
         self.sent
     }
 
-    /// An answer to `GET`.
+    /// The body of an answer of 200 to `GET`.
     #[track_caller]
     pub fn get(&self, path: &str) -> String {
+        let (status, body) = self.call("GET", path, "");
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Status and body of an answer.
+    #[track_caller]
+    pub fn call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.tcp).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.tcp).unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close", self.tcp);
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
-        body.to_owned()
+        (head[9..12].parse().unwrap(), body.to_owned())
     }
 
     /// What `/metrics` tells.
@@ -357,9 +355,20 @@ pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     poll(ask).unwrap_or_else(|| panic!("{what}: not within {PATIENCE:?}"))
 }
 
-/// An address that was free a moment ago.
-pub fn free_addresses() -> (SocketAddr, SocketAddr) {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    (udp, tcp)
+/// Starts a daemon that tells nobody where it listens, at addresses that were free a moment ago.
+#[track_caller]
+pub fn start_quietly(start: impl Fn() -> Start) -> Daemon {
+    until("it listens", || {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut daemon = start().args(["-b", &udp.to_string(), "-t", &tcp.to_string()]).spawn();
+        daemon.tcp = tcp;
+        daemon.socket.connect(udp).unwrap();
+        // Where somebody was faster it ends, and others are tried.
+        let listens = until("it listens or ends", || match daemon.has_ended() {
+            Some(_) => Some(false),
+            None => TcpStream::connect(tcp).ok().map(|_| true),
+        });
+        listens.then_some(daemon)
+    })
 }

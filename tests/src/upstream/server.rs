@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::PATIENCE;
 use super::behaviour::{Answer, End};
 use super::http::Connection;
 use super::state::Shared;
@@ -35,11 +37,19 @@ enum Port {
 }
 
 impl Port {
-    fn shut(addr: SocketAddr) -> io::Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        Ok(Self::Shut(socket))
+    async fn shut(addr: SocketAddr) -> io::Result<Self> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            match socket.bind(addr) {
+                // Processes that are being started have a copy of the listener, for a moment.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                bound => return bound.map(|()| Self::Shut(socket)),
+            }
+        }
     }
 
     async fn accept(&self) -> Option<Connection> {
@@ -71,7 +81,7 @@ pub(super) async fn run(
                 None => return Ok(()),
                 Some(Command::Down(done)) => {
                     port = Port::Lost;
-                    let shut = Port::shut(addr).map(|shut| port = shut);
+                    let shut = Port::shut(addr).await.map(|shut| port = shut);
                     connections.shutdown().await;
                     let _ = done.send(shut);
                 }
