@@ -1,5 +1,6 @@
 //! The log: disks that are full, files that are moved away.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use conformance::upstream::Double;
@@ -59,4 +60,45 @@ fn sighup_opens_the_log_anew_and_loses_nothing() {
     assert!(before.contains("Listening on UDP") && !after.contains("Listening on UDP"), "{before}\n{after}");
     assert!(after.contains("Received 100 segments: 100 sent"), "{after}");
     let _ = (std::fs::remove_file(log), std::fs::remove_file(moved));
+}
+
+#[test]
+fn a_reader_of_the_log_that_goes_away_does_not_end_it() {
+    let double = Double::start().unwrap();
+    let mut daemon = Start::before(&double).args(["-l", "dev"]).start();
+    daemon.stop_reading();
+    for _ in 0..5 {
+        daemon.send_next(50);
+        daemon.send_bytes(b"junk");
+    }
+    let account = daemon.settled();
+    assert_eq!((account.sent, account.rejected), (250, 5));
+    daemon.signal(Signal::SIGTERM);
+    let status = until("it has ended", || daemon.has_ended());
+    assert_eq!((status.code(), double.received(250).len()), (Some(0), 250));
+}
+
+#[test]
+fn a_reader_of_the_log_that_stops_reading_does_not_hold_it_up() {
+    let double = Double::start().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    // There is no room in the pipe, at any time.
+    let mut fill = writer.try_clone().unwrap();
+    let filling = std::thread::spawn(move || while fill.write_all(&[b'x'; 4_096]).is_ok() {});
+    let mut daemon = start_quietly(|| {
+        let log = writer.try_clone().unwrap();
+        Start::bare().args(["-l", "dev", "-n", "us-east-1", "--endpoint", &double.url()]).log_to(log)
+    });
+    daemon.send_next(500);
+    for _ in 0..20 {
+        daemon.send_bytes(b"junk");
+        daemon.signal(Signal::SIGHUP);
+    }
+    let account = daemon.settled();
+    assert_eq!((account.sent, account.rejected), (500, 20));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().status.code(), Some(0));
+    assert_eq!((double.received(500).len(), double.account().duplicates()), (500, 0));
+    drop((reader, writer));
+    filling.join().unwrap();
 }

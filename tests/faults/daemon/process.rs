@@ -49,7 +49,6 @@ fn newest(folder: &Path) -> SystemTime {
 }
 
 /// What a process writes, line by line.
-#[derive(Default)]
 struct Lines {
     /// The lines so far, and whether there are no more.
     state: Mutex<(Vec<String>, bool)>,
@@ -57,9 +56,20 @@ struct Lines {
     stopped: AtomicBool,
 }
 
+impl Default for Lines {
+    /// Of nothing: they have ended.
+    fn default() -> Self {
+        Self {
+            state: Mutex::new((Vec::new(), true)),
+            changed: Condvar::new(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+}
+
 impl Lines {
     fn of(output: impl Read + Send + 'static) -> Arc<Self> {
-        let lines = Arc::new(Self::default());
+        let lines = Arc::new(Self { state: Mutex::new((Vec::new(), false)), ..Self::default() });
         let written = lines.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -142,6 +152,12 @@ impl Start {
         self
     }
 
+    /// Logs there, where nobody here reads it.
+    pub fn log_to(mut self, output: impl Into<Stdio>) -> Self {
+        self.0.stdout(output);
+        self
+    }
+
     /// Starts it, and waits until it listens.
     #[track_caller]
     pub fn start(self) -> Daemon {
@@ -156,8 +172,8 @@ impl Start {
     #[track_caller]
     pub fn spawn(mut self) -> Daemon {
         let mut child = self.0.spawn().unwrap();
-        let (log, errors) =
-            (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
+        let log = child.stdout.take().map(Lines::of).unwrap_or_default();
+        let errors = Lines::of(child.stderr.take().unwrap());
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         Daemon { child, log, errors, tcp: ([0; 4], 0).into(), socket, sent: 0 }
     }
@@ -301,10 +317,11 @@ impl Daemon {
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn ended(mut self) -> Ended {
-        let ended = self.log.find(|_, ended| ended.then_some(()));
-        assert!(ended.is_some(), "it does not end: {:#?}", self.log.all());
-        let status = self.child.wait().unwrap();
-        let _ = self.errors.find(|_, ended| ended.then_some(()));
+        let status = poll(|| self.has_ended());
+        let status = status.unwrap_or_else(|| panic!("it does not end: {:#?}", self.log.all()));
+        for lines in [&self.log, &self.errors] {
+            let _ = lines.find(|_, ended| ended.then_some(()));
+        }
         Ended { status, log: self.log.all(), errors: self.errors.all() }
     }
 

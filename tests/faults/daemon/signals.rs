@@ -9,7 +9,7 @@ use conformance::upstream::{Behaviour, Double, TRACE_SEGMENTS};
 use nix::sys::signal::Signal;
 
 use crate::account::Account;
-use crate::process::{Start, document, until};
+use crate::process::{Start, document};
 
 #[test]
 fn sigterm_under_load_delivers_all_that_had_arrived() {
@@ -104,20 +104,4 @@ fn other_signals_do_not_end_it() {
     assert_eq!(daemon.settled().sent, 40);
     daemon.end();
     assert_eq!(double.received(40).len(), 40);
-}
-
-#[test]
-fn a_reader_of_the_log_that_goes_away_does_not_end_it() {
-    let double = Double::start().unwrap();
-    let mut daemon = Start::before(&double).args(["-l", "dev"]).start();
-    daemon.stop_reading();
-    for _ in 0..5 {
-        daemon.send_next(50);
-        daemon.send_bytes(b"junk");
-    }
-    let account = daemon.settled();
-    assert_eq!((account.sent, account.rejected), (250, 5));
-    daemon.signal(Signal::SIGTERM);
-    let status = until("it has ended", || daemon.has_ended());
-    assert_eq!((status.code(), double.received(250).len()), (Some(0), 250));
 }
