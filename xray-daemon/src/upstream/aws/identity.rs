@@ -22,6 +22,10 @@ const EARLY: Duration = Duration::from_secs(5 * 60);
 /// How long credentials that are about to expire are used before the next try to replace them.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How long after credentials were forgotten because they were refused others are not: an identity that lacks a permission
+/// would ask STS for each call.
+const FORGET_AGAIN: Duration = Duration::from_secs(10);
+
 /// The longest that new credentials may take.
 const LOAD: Duration = Duration::from_secs(30);
 
@@ -40,6 +44,7 @@ struct Inner {
 struct State {
     held: Option<Held>,
     failed: Option<Failed>,
+    forgotten: Option<Instant>,
 }
 
 struct Held {
@@ -77,7 +82,7 @@ impl Identity {
             return Ok(credentials);
         }
         if let Some(failed) =
-            self.read(|state| state.failed.as_ref().filter(|failed| failed.at >= asked).map(Failed::error))
+            self.read(|state| state.failed.as_ref().filter(|failed| failed.at > asked).map(Failed::error))
         {
             return Err(failed);
         }
@@ -88,11 +93,14 @@ impl Identity {
         self.write(|state| state.take_in(loaded))
     }
 
-    /// Says that credentials that were in use by a moment were refused; those that were loaded since are kept.
+    /// Says that credentials that were in use by a moment were refused; those that were loaded since are kept, and so are all
+    /// for a while after some were forgotten.
     pub(super) fn refused(&self, by: Instant) {
         self.write(|state| {
-            if state.held.as_ref().is_some_and(|held| held.loaded <= by) {
+            let were_in_use = state.held.as_ref().is_some_and(|held| held.loaded <= by);
+            if were_in_use && state.forgotten.is_none_or(|at| at.elapsed() >= FORGET_AGAIN) {
                 state.held = None;
+                state.forgotten = Some(Instant::now());
             }
         });
     }
@@ -218,3 +226,7 @@ pub(super) async fn assuming(
     let role = AssumeRoleProvider::builder(role_arn).configure(config).session_name("xray-daemon");
     SharedCredentialsProvider::new(role.build_from_provider(with).await)
 }
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

@@ -1,9 +1,9 @@
 //! AWS X-Ray, by way of the official crates.
 //!
-//! The way of a batch: its documents are written as the body of `PutTraceSegments` ([`request_body`]), signed by the SDK
-//! with the credentials that are held ([`identity`]), sent over one HTTP stack ([`http`]), and what comes back is a
-//! receipt or a failure with a verdict ([`answer`]). What the TCP proxy takes in goes the same way ([`forward`]),
-//! signed by [`signing`].
+//! The way of a batch: its documents are written as the body of `PutTraceSegments` (`request_body`), signed by the SDK
+//! with the credentials that are held (`identity`), sent over one HTTP stack (`http`), and what comes back is a
+//! receipt or a failure with a verdict (`answer`). What the TCP proxy takes in goes the same way (`forward`),
+//! signed by `signing`.
 
 mod answer;
 mod forward;

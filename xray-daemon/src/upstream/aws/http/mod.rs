@@ -1,28 +1,29 @@
 //! The one HTTP stack of all that talks to AWS: the reqwest that the crate has anyway, as the SDK's HTTP client.
 
+mod body;
+mod error;
+mod names;
+mod sdk;
+
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body as _;
 use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+pub(super) use self::body::Written;
+pub(super) use self::error::{HttpError, Kind, causes};
+
+use self::body::Tracked;
+use self::error::{kind_of, root_of};
+use self::names::Names;
 use super::hooks::Resolver;
 use super::settings::AwsError;
 
@@ -37,45 +38,6 @@ const IDLE: Duration = Duration::from_secs(90);
 
 /// The longest that an answer's body may take after its head, for the SDK.
 const BODY: Duration = Duration::from_secs(10);
-
-/// The most bytes of an answer's body that the SDK is given: those of a batch that is refused whole are some KiB.
-const BODY_BYTES: usize = 1 << 20;
-
-/// How much of a request's body the connection is given at a time: it holds some hundred KiB that the socket does not take,
-/// and what it holds counts as written. 64 KiB.
-const PIECE: usize = 64 << 10;
-
-/// Why there is no answer.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub(super) struct HttpError {
-    pub(super) kind: Kind,
-    /// One line.
-    pub(super) message: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Refused,
-    UnknownHost,
-    Timeout,
-    Other,
-}
-
-/// When a request's body was handed to the connection whole. An extension of the request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Written(Arc<OnceLock<Instant>>);
-
-impl Written {
-    pub(super) fn is_whole(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    /// By when what is in the request had been settled.
-    pub(super) fn by(&self) -> Instant {
-        self.0.get().copied().unwrap_or_else(Instant::now)
-    }
-}
 
 /// The stack. Cheap to clone: one pool of connections.
 #[derive(Clone)]
@@ -111,16 +73,6 @@ impl Http {
         let proxy = settings.proxy.as_deref().map(proxy).transpose()?;
         let service = settings.client(proxy, CONNECT)?;
         Ok(Self(Arc::new(Inner { service, settings, metadata: OnceLock::new() })))
-    }
-
-    /// For X-Ray and STS: each call by way of the proxy, where there is one.
-    pub(super) fn for_services(&self) -> SharedHttpClient {
-        SharedHttpClient::new(SdkClient { http: self.clone(), direct: false })
-    }
-
-    /// For the chain of credentials: no call to a metadata service goes to the proxy.
-    pub(super) fn for_credentials(&self) -> SharedHttpClient {
-        SharedHttpClient::new(SdkClient { http: self.clone(), direct: true })
     }
 
     /// Sends a request to a service and reads the answer, whose body must be complete and of at most `most` bytes.
@@ -225,97 +177,6 @@ impl HttpSettings {
     }
 }
 
-/// Resolves names at each new connection: what DNS says now counts.
-struct Names(Option<Resolver>);
-
-/// A name that cannot be resolved.
-#[derive(Debug, thiserror::Error)]
-#[error("the name {name} cannot be resolved: {reason}")]
-struct Unresolved {
-    name: String,
-    reason: String,
-}
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let hooked = self.0.as_ref().map(|resolver| resolver(name.as_str()));
-        Box::pin(async move {
-            let name = name.as_str();
-            let found = match hooked {
-                Some(found) => found.await,
-                None => tokio::net::lookup_host((name, 0)).await.map(Iterator::collect),
-            };
-            let reason = match found {
-                Ok(addresses) if addresses.is_empty() => "it has no address".to_owned(),
-                Ok(addresses) => return Ok(Box::new(addresses.into_iter()) as Addrs),
-                Err(error) => error.to_string(),
-            };
-            Err(Unresolved { name: name.to_owned(), reason }.into())
-        })
-    }
-}
-
-/// The SDK's view of the stack.
-#[derive(Debug, Clone)]
-struct SdkClient {
-    http: Http,
-    /// Whether calls to metadata services pass by the proxy.
-    direct: bool,
-}
-
-impl HttpClient for SdkClient {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        // The time to connect is the stack's.
-        SharedHttpConnector::new(Connector { client: self.clone(), head: settings.read_timeout() })
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Connector {
-    client: SdkClient,
-    /// The longest until the head of an answer.
-    head: Option<Duration>,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let this = self.clone();
-        HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let answer = this.answer(request).await.map_err(|error| match error.kind {
-                Kind::Timeout => ConnectorError::timeout(error.into()),
-                Kind::Refused | Kind::UnknownHost => ConnectorError::io(error.into()).never_connected(),
-                Kind::Other => ConnectorError::io(error.into()),
-            })?;
-            HttpResponse::try_from(answer.map(SdkBody::from))
-                .map_err(|error| ConnectorError::other(error.into(), None))
-        })
-    }
-}
-
-impl Connector {
-    async fn answer(&self, request: http::Request<SdkBody>) -> Result<http::Response<Bytes>, HttpError> {
-        let http = &self.client.http;
-        let direct = self.client.direct && request.uri().host().is_some_and(|host| http.is_metadata(host));
-        let client = if direct { http.metadata()? } else { &http.0.service };
-        let host = host_of(request.uri());
-        let head = send(client, request);
-        let answer = match self.head {
-            None => head.await?,
-            Some(longest) => match timeout(longest, head).await {
-                Ok(answer) => answer?,
-                Err(_) => {
-                    let message = format!("{host}: no answer within {longest:?}");
-                    return Err(HttpError { kind: Kind::Timeout, message });
-                }
-            },
-        };
-        // Where the body breaks off the status still tells what became of the request.
-        let (answer, _) = read(answer, BODY_BYTES).await;
-        Ok(answer)
-    }
-}
-
 async fn send(
     client: &reqwest::Client,
     request: http::Request<SdkBody>,
@@ -368,104 +229,10 @@ async fn read(answer: reqwest::Response, most: usize) -> (http::Response<Bytes>,
     (http::Response::from_parts(head, came.freeze()), end)
 }
 
-/// A request's body that tells when the last of it was taken.
-struct Tracked {
-    body: SdkBody,
-    /// What the connection has not taken yet of the last piece that the body gave.
-    rest: Bytes,
-    written: Option<Written>,
-}
-
-impl Body for Tracked {
-    type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.rest.is_empty() {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)).map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => self.rest = data,
-                Some(Ok(Err(trailers))) => return Poll::Ready(Some(Ok(trailers))),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
-                    self.note();
-                    return Poll::Ready(None);
-                }
-            }
-        }
-        let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
-        if self.is_end_stream() {
-            self.note();
-        }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let of_body = self.body.size_hint();
-        let rest = self.rest.len() as u64;
-        let mut hint = SizeHint::new();
-        hint.set_lower(of_body.lower() + rest);
-        if let Some(upper) = of_body.upper() {
-            hint.set_upper(upper + rest);
-        }
-        hint
-    }
-}
-
-impl Tracked {
-    fn new(body: SdkBody, written: Option<Written>) -> Self {
-        let tracked = Self { body, rest: Bytes::new(), written };
-        // Nobody asks for the pieces of a body that has none.
-        if tracked.is_end_stream() {
-            tracked.note();
-        }
-        tracked
-    }
-
-    fn note(&self) {
-        if let Some(written) = &self.written {
-            written.0.get_or_init(Instant::now);
-        }
-    }
-}
-
 /// Host and port, without what else may stand there.
 fn host_of(uri: &http::Uri) -> String {
     let host = uri.host().unwrap_or_default();
     uri.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn kind_of(error: &reqwest::Error) -> Kind {
-    for cause in causes(error) {
-        if cause.is::<Unresolved>() {
-            return Kind::UnknownHost;
-        }
-        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => return Kind::Refused,
-            Some(io::ErrorKind::TimedOut) => return Kind::Timeout,
-            _ => {}
-        }
-    }
-    if error.is_timeout() { Kind::Timeout } else { Kind::Other }
-}
-
-/// An error and what caused it.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// What the innermost cause says: the others say that something failed. It names no URL.
-fn root_of(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]
