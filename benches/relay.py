@@ -41,13 +41,16 @@ class Upstream:
         self.process.wait()
 
     def counts(self):
-        with urllib.request.urlopen(f"{self.url}/counts", timeout=60) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(f"{self.url}/counts", timeout=60) as answer:
+                return json.load(answer)
+        except OSError as error:
+            sys.exit(f"the upstream at {self.url}, exit {self.process.poll()}: {error}")
 
 
 class Setup:
-    """How a daemon is started: its binary, what stands before it on the command line, whether a file tells it the upstream, the limit
-    of receive buffers meanwhile, and how long it may take."""
+    """How a daemon is started: its binary, what stands before it on the command line, whether a file tells it the upstream, the
+    limit of receive buffers meanwhile, and how long start and end may take."""
 
     def __init__(self, binary, before=(), by_file=False, rmem_max=None, timeout=20):
         self.binary, self.before, self.by_file = binary, list(before), by_file
