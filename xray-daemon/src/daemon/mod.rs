@@ -186,6 +186,7 @@ impl Daemon {
 
     /// Sends what has come, within the grace. A second signal ends it at once.
     async fn end(mut self) {
+        let queue = self.relay.queue();
         let last = async {
             drop(self.stop);
             let kernel_dropped = self.received_all.await.ok().flatten();
@@ -197,6 +198,11 @@ impl Daemon {
             () = last => {}
             _ = self.signals.next() => {
                 tracing::warn!(target: "xray_daemon", "A second signal: ends at once, and what was not sent is lost");
+                // The relay is dropped with `last`, and counts what it had once the runtime comes to it.
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                tell_account(&self.counts, &queue.stats(), None);
                 log::flush(LAST_LINES);
                 std::process::exit(1);
             }

@@ -71,6 +71,7 @@ impl Dispatcher {
                     if told.is_err() {
                         break;
                     }
+                    self.pace.hurry();
                 }
             }
         }
@@ -97,7 +98,7 @@ impl Dispatcher {
                 counts.sent_bytes.add(batch.bytes());
                 queue.done(&batch);
                 tell_unprocessed(name, &receipt.unprocessed);
-                if self.pace.succeeded() {
+                if self.pace.succeeded(epoch) {
                     tracing::info!(target: "xray_daemon", "{name}: segments are accepted again");
                 }
                 tell_sent(documents, began.elapsed());

@@ -21,6 +21,8 @@ const LONGEST_ASKED: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Pace {
     failures: u32,
     until: Option<Instant>,
+    /// Until when the upstream asked not to be called.
+    asked: Option<Instant>,
     /// Counts the pauses: a call that began before the current one fails for the same reason, and says nothing new.
     epoch: u64,
 }
@@ -45,10 +47,20 @@ impl Pace {
         self.epoch
     }
 
-    /// Whether it was failing until now.
-    pub(super) fn succeeded(&mut self) -> bool {
-        self.until = None;
+    /// A call succeeded that began in `epoch`; whether it was failing until now. One that began before the pause says nothing
+    /// of what comes after it.
+    pub(super) fn succeeded(&mut self, epoch: u64) -> bool {
+        if epoch != self.epoch {
+            return false;
+        }
+        (self.until, self.asked) = (None, None);
         std::mem::take(&mut self.failures) > 0
+    }
+
+    /// The daemon ends: now or never. What the upstream asked for still counts.
+    pub(super) fn hurry(&mut self) {
+        self.until = self.asked;
+        self.failures = self.failures.min(1);
     }
 
     /// A call failed that began in `epoch`. Returns the pause where this failure began one.
@@ -60,6 +72,9 @@ impl Pace {
         dice: f64,
     ) -> Option<Duration> {
         let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+        if !asked.is_zero() {
+            self.asked = self.asked.max(Some(now + asked));
+        }
         if epoch != self.epoch {
             // It may still know better how long.
             self.until = self.until.map(|until| until.max(now + asked));
@@ -92,8 +107,9 @@ mod tests {
             pauses.push(pause.as_millis());
         }
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
-        assert!(pace.succeeded());
-        assert!(!pace.succeeded());
+        assert!(!pace.succeeded(pace.epoch() - 1));
+        assert!(pace.succeeded(pace.epoch()));
+        assert!(!pace.succeeded(pace.epoch()));
         assert_eq!(pace.most(8, now), 8);
         assert_eq!(pace.failed(pace.epoch(), None, now, 0.0), Some(Duration::from_millis(50)));
     }

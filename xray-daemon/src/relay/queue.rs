@@ -10,6 +10,10 @@ use crate::batch::Batch;
 /// What a batch takes beside its documents: where they end, the allocations' headers, its place in the queue.
 const OVERHEAD: usize = 128;
 
+/// Of the bound, the part for what is under way: a quarter. The rest is for what waits, so that there is always room for what comes,
+/// and a call can always be made beside a queue that is full.
+const UNDER_WAY: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Held for moments only, by the receiver's thread and the dispatcher; never over an await.
@@ -23,6 +27,8 @@ struct State {
     waiting: VecDeque<Batch>,
     /// Of what waits and what is under way.
     bytes: usize,
+    /// Of what is under way.
+    bytes_under_way: usize,
     documents_under_way: usize,
     closed: bool,
 }
@@ -67,7 +73,9 @@ impl Queue {
         }
         state.bytes += footprint(&batch);
         state.waiting.push_back(batch);
-        while state.bytes > self.limit
+        let for_waiting =
+            (self.limit - self.limit / UNDER_WAY).min(self.limit.saturating_sub(state.bytes_under_way));
+        while state.bytes - state.bytes_under_way > for_waiting
             && let Some(oldest) = state.waiting.pop_front()
         {
             state.bytes -= footprint(&oldest);
@@ -78,11 +86,17 @@ impl Queue {
         dropped
     }
 
-    /// Takes the oldest batch. While it is under way it counts twice, because its request is a copy of it.
+    /// Takes the oldest batch. While it is under way it counts twice, because its request is a copy of it; where that finds no
+    /// room beside others, it waits.
     pub(super) fn pop(&self) -> Option<Batch> {
         let mut state = self.state();
+        let footprint = footprint(state.waiting.front()?);
+        if state.bytes_under_way > 0 && state.bytes_under_way + 2 * footprint > self.limit / UNDER_WAY {
+            return None;
+        }
         let batch = state.waiting.pop_front()?;
-        state.bytes += footprint(&batch);
+        state.bytes += footprint;
+        state.bytes_under_way += 2 * footprint;
         state.documents_under_way += batch.len();
         Some(batch)
     }
@@ -92,6 +106,7 @@ impl Queue {
         let mut state = self.state();
         state.documents_under_way -= taken.len();
         state.bytes -= 2 * footprint(taken);
+        state.bytes_under_way -= 2 * footprint(taken);
         for part in parts.into_iter().rev() {
             state.bytes += footprint(&part);
             state.waiting.push_front(part);
@@ -105,6 +120,7 @@ impl Queue {
         let mut state = self.state();
         state.documents_under_way -= batch.len();
         state.bytes -= 2 * footprint(batch);
+        state.bytes_under_way -= 2 * footprint(batch);
     }
 
     /// Takes nothing any more. Returns the documents that waited, which are gone.
@@ -120,6 +136,7 @@ impl Queue {
     pub(super) fn abandon(&self) -> usize {
         let mut state = self.state();
         state.bytes = state.waiting.iter().map(footprint).sum();
+        state.bytes_under_way = 0;
         std::mem::take(&mut state.documents_under_way)
     }
 
