@@ -20,6 +20,8 @@ fn a_segment_does_not_wait_for_ever() {
     assert!(begun.elapsed() >= Duration::from_millis(20));
     assert!(first.get("end_time").is_some(), "the segment itself has ended");
     assert_eq!(first["subsegments"][0]["in_progress"], true);
+    // What was handed to the exporter is counted once it is done with it.
+    recorder.flush(crate::support::SOON);
     let stats = recorder.stats();
     assert_eq!((stats.recorded, stats.sent, stats.pending), (2, 1, 1), "{stats:?}");
     child.put_annotation("n", 1);
