@@ -33,6 +33,7 @@
 //! | a future | [`.in_segment("name")`](FutureExt::in_segment) | [`.in_subsegment("name")`](FutureExt::in_subsegment) |
 //! | requests of a server | `XRayLayer` (feature `tower`) | |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
+//! | spans of `tracing`, those of libraries above all | | `XRayTracing` (feature `tracing`) |
 //! | a message or job that brings a trace header | [`Recorder::segment`] | |
 //!
 //! Guards end when they are dropped, or at `end()`. What is said of a segment or subsegment goes through its [`Entity`]:
@@ -133,6 +134,7 @@
 //! | `tokio` | yes | `spawn` and `spawn_blocking` |
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
 //! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
+//! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
 //! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
 //!
@@ -220,6 +222,8 @@ mod subsegment;
 mod tower;
 mod trace_header;
 mod trace_id;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 mod tree;
 mod unsettled;
 mod warning;
@@ -276,4 +280,6 @@ pub use subsegment::{Subsegment, begin_subsegment, in_subsegment};
 pub use tower::{XRayBody, XRayLayer, XRayResponseFuture, XRayService};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};
 pub use trace_id::{EntityId, InvalidEntityId, InvalidTraceId, TraceId};
+#[cfg(feature = "tracing")]
+pub use tracing_layer::{XRayFormat, XRayTracing};
 pub use xray_macros::xray_capture;

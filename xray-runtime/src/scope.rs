@@ -209,13 +209,13 @@ impl Scope {
     }
 }
 
-fn attach(tree: &Arc<Tree>, current: Key) {
+pub(crate) fn attach(tree: &Arc<Tree>, current: Key) {
     let chunk = tree.attach();
     let current = if tree.sampled { current } else { chunk.current_for(current) };
     context::push(chunk, current);
 }
 
-fn detach(tree: &Arc<Tree>) {
+pub(crate) fn detach(tree: &Arc<Tree>) {
     let chunk = context::pop(|chunk| chunk.tree.as_ref().is_some_and(|on_top| Arc::ptr_eq(on_top, tree)));
     if let Some(mut chunk) = chunk {
         let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(tree));

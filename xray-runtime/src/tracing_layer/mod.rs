@@ -1,0 +1,233 @@
+//! `XRayTracing`: spans of `tracing` become subsegments, events of level `ERROR` their causes. `XRayFormat`: the trace's id on
+//! each line of a log.
+
+mod entered;
+mod fields;
+mod format;
+mod selection;
+
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use self::fields::{EventVisitor, Fields, SpanVisitor};
+pub use self::format::XRayFormat;
+use self::selection::{Selection, is_own};
+use crate::context;
+use crate::entity::{Entity, current};
+use crate::record::FIRST;
+
+/// A layer of `tracing-subscriber` that turns spans, those of libraries above all, into subsegments, and events of level `ERROR` into
+/// causes.
+///
+/// A span is a subsegment of its parent span's; where that is none, of what is current where the span is made. It begins there, ends when the span
+/// closes (with its last clone), and is current on each thread that has entered it: what captured functions and guards begin
+/// there stands below it, and `.instrument(..)` carries it over awaits, tasks and threads. Where no segment is current, or it is not
+/// sampled, a span costs a branch. A span with `parent: None` says that it does not belong to what is current, and is left out.
+///
+/// | of a span or event | becomes |
+/// |---|---|
+/// | fields, also those of a later `record` | metadata, in a namespace named as the target |
+/// | fields named by [`annotate`](Self::annotate) | annotations |
+/// | `otel.name`; `otel.kind = "client"` or `"producer"`; `otel.status_code = "ERROR"` | the name; the namespace `remote`; `fault` |
+/// | `follows_from` a span of the same segment | `precursor_ids` |
+/// | an event of level `ERROR` | `fault` and a cause of the subsegment that is current: the event's error with its sources where it is a value (`error = &e as &dyn Error`), the text of its field `error` or `err` (`%e`, `?e`), else its message |
+/// | a panic that leaves a span which was entered before it | `fault` and the panic |
+///
+/// An error that a captured function returns after it was an event is recorded once. A text of a field is cut at 4,096 characters. Spans and events of this
+/// crate are passed over.
+///
+/// ```
+/// use tracing_subscriber::prelude::*;
+/// use xray_runtime::{Recorder, XRayTracing, in_segment};
+///
+/// let subscriber = tracing_subscriber::registry().with(XRayTracing::new().annotate(["http.route"]));
+/// let (recorder, captured) = Recorder::in_memory();
+/// tracing::subscriber::with_default(subscriber, || {
+///     recorder.enter(|| in_segment("request", || {
+///         let _span = tracing::info_span!(target: "shop", "cart", http.route = "/cart/{id}", items = 3).entered();
+///         let error = "12,5".parse::<f64>().unwrap_err();
+///         tracing::error!(error = &error as &dyn std::error::Error, "no price");
+///     }));
+/// });
+/// let cart = captured.segment("request").subsegment("cart");
+/// assert_eq!(cart.annotation("http_route"), Some("/cart/{id}".into()));
+/// assert_eq!(cart.metadata("shop", "items"), Some(3.into()));
+/// assert!(cart.is_fault());
+/// assert_eq!(cart.exceptions(), ["invalid float literal"]);
+/// ```
+///
+/// # Which spans
+///
+/// Those of level `INFO` and more severe ones; [`with_target`](Self::with_target) and [`max_level`](Self::max_level) choose others. Filters of
+/// `tracing-subscriber` work as with any layer (`XRayTracing::new().with_filter(..)`), and do more: a span that no layer's filter wants is
+/// switched off where it stands, while without one every span of the program is made, those of `TRACE` too, to be
+/// passed over here.
+///
+/// A span that outlives its segment by far (a connection's, that of a task in the background) keeps the segment waiting for
+/// 30 s, as any open subsegment does: leave its target out.
+#[derive(Clone, Debug, Default)]
+pub struct XRayTracing {
+    selection: Selection,
+    fields: Fields,
+    causes: Causes,
+}
+
+/// The level of the events that are causes.
+#[derive(Clone, Debug)]
+struct Causes(LevelFilter);
+
+impl Default for Causes {
+    fn default() -> Self {
+        Self(LevelFilter::ERROR)
+    }
+}
+
+impl XRayTracing {
+    /// A layer for all spans of level `INFO` and more severe ones.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the spans whose target begins with `prefix`, up to this level. Of several prefixes that fit the longest counts. Once a target
+    /// is named, spans of others are taken only where [`max_level`](Self::max_level) says so.
+    ///
+    /// ```
+    /// use tracing::Level;
+    /// use xray_runtime::XRayTracing;
+    ///
+    /// // Those of sqlx and of tonic, no others.
+    /// let layer = XRayTracing::new().with_target("sqlx", Level::DEBUG).with_target("tonic", Level::INFO);
+    /// // All of level INFO, but none of hyper.
+    /// let layer = XRayTracing::new()
+    ///     .max_level(Level::INFO)
+    ///     .with_target("hyper", tracing::level_filters::LevelFilter::OFF);
+    /// ```
+    #[must_use]
+    pub fn with_target(mut self, prefix: impl Into<String>, level: impl Into<LevelFilter>) -> Self {
+        self.selection.add(prefix.into(), level.into());
+        self
+    }
+
+    /// Takes the spans of the targets that are not named up to this level; else `INFO` where no target is named, `OFF` where one is.
+    #[must_use]
+    pub fn max_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.selection.others = Some(level.into());
+        self
+    }
+
+    /// Fields of these names are annotations, which filters find, and no metadata. Characters that a key may not have become `_`:
+    /// `http.route` is found as `annotation.http_route`. May be called more than once.
+    #[must_use]
+    pub fn annotate<N: Into<String>>(mut self, fields: impl IntoIterator<Item = N>) -> Self {
+        self.fields.annotated.extend(fields.into_iter().map(|name| name.into().into_boxed_str()));
+        self
+    }
+
+    /// Events of this level and of more severe ones are causes, whatever their target; else those of `ERROR`. `OFF` leaves all events alone.
+    #[must_use]
+    pub fn causes(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.causes = Causes(level.into());
+        self
+    }
+}
+
+/// The subsegment of a span, among the span's extensions.
+struct Recorded(Entity);
+
+/// The subsegment of a span.
+fn recorded<'a, R>(span: &SpanRef<'a, R>) -> Option<Entity>
+where
+    R: LookupSpan<'a>,
+{
+    // Cloned, so that nothing of the registry is locked while it is used.
+    span.extensions().get::<Recorded>().map(|Recorded(entity)| entity.clone())
+}
+
+/// The subsegment of a span, or of the nearest one round it that has one.
+fn nearest<'a, R>(span: SpanRef<'a, R>) -> Option<Entity>
+where
+    R: LookupSpan<'a>,
+{
+    span.scope().find_map(|span| recorded(&span))
+}
+
+impl<S> Layer<S> for XRayTracing
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let explicit = attributes.parent();
+        if explicit.is_none() && (context::current() < FIRST || attributes.is_root()) {
+            return;
+        }
+        let metadata = attributes.metadata();
+        if !self.selection.takes(metadata) {
+            return;
+        }
+        let parent = explicit.and_then(|id| nearest(context.span(id)?));
+        let Some(span) = context.span(id) else { return };
+        // Another layer of this type has it.
+        if span.extensions().get::<Recorded>().is_some() {
+            return;
+        }
+        let Some(entity) = entered::begin(fields::literal_name(metadata), parent.as_ref()) else { return };
+        span.extensions_mut().replace(Recorded(entity.clone()));
+        self.fields.begin(&entity, metadata);
+        if !attributes.is_empty() {
+            SpanVisitor::visit(&self.fields, &entity, metadata, |visitor| attributes.record(visitor));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(entity) = recorded(&span) {
+            SpanVisitor::visit(&self.fields, &entity, span.metadata(), |visitor| values.record(visitor));
+        }
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        let (Some(span), Some(before)) = (context.span(id), context.span(follows)) else { return };
+        if let (Some(entity), Some(before)) = (recorded(&span), recorded(&before))
+            && crate::record::same_tree(entity.key(), before.key())
+            && let Some(id) = before.id()
+        {
+            entity.add_precursor_id(id);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() > self.causes.0 || event.is_root() || is_own(metadata.target()) {
+            return;
+        }
+        let parent = event.parent().and_then(|id| nearest(context.span(id)?));
+        let entity = parent.unwrap_or_else(current);
+        if entity.is_recorded() {
+            EventVisitor::visit(&self.fields, &entity, event);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if let Some(entity) = context.span(id).and_then(|span| recorded(&span)) {
+            entered::enter(&entity);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        if let Some(entity) = context.span(id).and_then(|span| recorded(&span)) {
+            entered::exit(entity.key());
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else { return };
+        let removed = span.extensions_mut().remove::<Recorded>();
+        if let Some(Recorded(entity)) = removed {
+            entered::close(&entity);
+        }
+    }
+}
