@@ -26,6 +26,11 @@ impl Clock {
     pub(crate) fn ticks(&self) -> u64 {
         self.0.raw() | 1
     }
+
+    /// The time between two readings; none where the second is the earlier.
+    pub(crate) fn between(&self, start: u64, end: u64) -> Duration {
+        Duration::from_nanos(self.0.delta_as_nanos(start, end.max(start)))
+    }
 }
 
 /// A pair of readings of the wall clock and of the ticks, and what one tick is worth.

@@ -10,10 +10,12 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::late_keep;
+use crate::listener::{self, Known};
 use crate::note::{Noted, STREAM_BYTES};
 use crate::record::{
-    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Record, UNSAMPLED, index_of,
-    same_tree, sibling_key,
+    CHUNK_LIMIT, Chunk, ENDED_NOW, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Record, UNSAMPLED,
+    index_of, same_tree, sibling_key,
 };
 use crate::recorder::missing;
 use crate::tree::Tree;
@@ -103,20 +105,51 @@ fn begin_recorded(parent: Key, name: &'static str) -> Key {
 #[cold]
 #[inline(never)]
 fn begin_with_room(parent: Key, name: &'static str) -> Key {
+    let heard = heard_tree();
     let ready = with_top(|chunk| {
+        if chunk.records.len() >= late_keep::RECORDS
+            && let Some(tree) = chunk.tree.as_ref().filter(|tree| tree.late.is_undecided())
+        {
+            // Nobody knows whether it will be wanted: it may not grow, and nothing of it may go ahead.
+            tree.core.counts.late_unrecorded.fetch_add(1, Relaxed);
+            return false;
+        }
         if chunk.records.len() < CHUNK_LIMIT / 4 {
-            chunk.records.reserve(chunk.records.len().max(64));
+            let more = if heard.is_some() { 1 } else { chunk.records.len().max(64) };
+            chunk.records.reserve_exact(more);
         } else if let Some(tree) = chunk.tree.clone() {
             tree.stream(chunk);
         }
         chunk.records.len() < CHUNK_LIMIT
     });
-    if ready == Some(true) { begin_recorded(parent, name) } else { NONE }
+    if ready != Some(true) {
+        return NONE;
+    }
+    let key = begin_recorded(parent, name);
+    if let Some(tree) = heard {
+        with_top(leave_no_room);
+        // Of one with a name of run time, once it has it.
+        if !name.is_empty() {
+            listener::begun(&tree, key);
+        }
+    }
+    key
+}
+
+/// The tree on top, where its listeners hear of subsegments.
+fn heard_tree() -> Option<Arc<Tree>> {
+    with_top(|chunk| chunk.tree.as_ref().filter(|tree| tree.is_heard()).cloned()).flatten()
+}
+
+/// Has the next begin find the chunk full, so that its listeners are told: so nobody else pays for the question.
+pub(crate) fn leave_no_room(chunk: &mut Chunk) {
+    // Of this `capacity() == len()` is promised, of `shrink_to_fit` it is not.
+    chunk.records = std::mem::take(&mut chunk.records).into_boxed_slice().into_vec();
 }
 
 /// As [`end`], where a call is one too many.
 #[inline(always)]
-pub(crate) fn end_here(key: Key, flags: u32) {
+pub(crate) fn end_here(key: Key, mut flags: u32) {
     CONTEXT.with(|context| {
         let mut top = context.take();
         if let Some(chunk) = &mut *top {
@@ -135,6 +168,7 @@ pub(crate) fn end_here(key: Key, flags: u32) {
                     context.put(top);
                     return;
                 }
+                flags |= ENDED_NOW;
             }
         }
         context.put(top);
@@ -145,11 +179,14 @@ pub(crate) fn end_here(key: Key, flags: u32) {
 /// As [`begin`], for a name that was made at run time.
 pub(crate) fn begin_named(name: Cow<'static, str>) -> Key {
     match name {
-        Cow::Borrowed(name) => begin(name),
-        Cow::Owned(name) => {
+        Cow::Borrowed(name) if !name.is_empty() => begin(name),
+        name => {
             let key = begin("");
             if key >= FIRST {
-                note(key, Fact::Name(Cow::Owned(name)));
+                note(key, Fact::Name(name));
+                if let Some(tree) = heard_tree() {
+                    listener::begun(&tree, key);
+                }
             }
             key
         }
@@ -169,17 +206,57 @@ pub(crate) fn end(key: Key, flags: u32) {
 #[cold]
 #[inline(never)]
 fn end_with_care(key: Key, flags: u32) {
+    // What was not recorded has no end.
+    if key < FIRST {
+        return;
+    }
+    // Of a segment its `Root` tells.
+    match heard_tree() {
+        Some(tree) if index_of(key) != 0 => listener::end_subsegment(&tree, key, flags),
+        _ => end_at(key, flags & !ENDED_NOW, None),
+    }
+}
+
+/// Ends an entity, now or at the ticks given.
+pub(crate) fn end_at(key: Key, flags: u32, ticks: Option<u64>) {
     CONTEXT.with(|context| {
         let mut top = context.take();
         if let Some(chunk) = &mut *top {
-            end_in(context, chunk, key, flags);
+            end_in(context, chunk, key, flags, ticks);
         }
         context.put(top);
     });
 }
 
-fn end_in(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32) {
-    let ticks = chunk.clock.ticks();
+/// For listeners, before an entity ends: the ticks of its end. Where `ended_now` its record has ended already, and is
+/// opened again. None where it has ended before, or is of another tree.
+pub(crate) fn reopen(key: Key, ended_now: bool) -> Option<u64> {
+    let (ticks, reopened) = with_chunk(key, |chunk| {
+        let now = chunk.clock.ticks();
+        match chunk.record_mut(key) {
+            Some(record) if ended_now => {
+                let ticks = std::mem::replace(&mut record.end, 0);
+                chunk.open += 1;
+                Some((ticks, true))
+            }
+            Some(record) if record.end != 0 => None,
+            _ => Some((now, false)),
+        }
+    })
+    .flatten()?;
+    if reopened {
+        set_current(key);
+    }
+    Some(ticks)
+}
+
+/// What the chunk on top knows of an entity.
+pub(crate) fn known(key: Key) -> Known {
+    with_chunk(key, |chunk| chunk.known(key)).unwrap_or_default()
+}
+
+fn end_in(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32, ticks: Option<u64>) {
+    let ticks = ticks.unwrap_or_else(|| chunk.clock.ticks());
     // What ended in the fast path is no longer current: its parent is, or stands above that.
     let ended_already = chunk.record(key).is_some_and(|record| record.end != 0);
     match chunk.record_mut(key) {
@@ -192,7 +269,7 @@ fn end_in(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32) {
             restore(context, chunk, key, parent);
         }
         Some(_) => {}
-        None => return end_elsewhere(context, chunk, key, flags),
+        None => return end_elsewhere(context, chunk, key, flags, ticks),
     }
     if chunk.disordered {
         // What is current now may have ended before this did.
@@ -224,17 +301,19 @@ fn restore(context: &Context, chunk: &Chunk, key: Key, parent: Index) {
 
 fn stream_if_due(chunk: &mut Box<Chunk>) {
     let Some(tree) = &chunk.tree else { return };
-    let stream_at = tree.core.settings.stream_at;
-    if chunk.records.len() + chunk.ends.len() >= stream_at || chunk.bytes > STREAM_BYTES {
+    let stream_at = tree.stream_at();
+    let heavy = chunk.bytes > STREAM_BYTES && !tree.late.is_undecided();
+    if chunk.records.len() + chunk.ends.len() >= stream_at || heavy {
         let tree = Arc::clone(tree);
         tree.stream(chunk);
     } else {
-        chunk.look_at = if chunk.disordered { 0 } else { stream_at.saturating_sub(chunk.ends.len()) };
+        let always = chunk.disordered || tree.is_heard();
+        chunk.look_at = if always { 0 } else { stream_at.saturating_sub(chunk.ends.len()) };
     }
 }
 
 /// The record is of another chunk of this tree, or of another tree.
-fn end_elsewhere(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32) {
+fn end_elsewhere(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32, ticks: u64) {
     if !same_tree(key, chunk.base) {
         // Not reachable from here.
         if let Some(tree) = &chunk.tree {
@@ -243,7 +322,7 @@ fn end_elsewhere(context: &Context, chunk: &mut Box<Chunk>, key: Key, flags: u32
         return;
     }
     let index = index_of(key);
-    chunk.ends.push(End { index, end: chunk.clock.ticks(), flags });
+    chunk.ends.push(End { index, end: ticks, flags });
     chunk.open -= 1;
     if let Some(at) = chunk.sent_open.iter().rposition(|(open, _)| *open == index) {
         let (_, parent) = chunk.sent_open[at];

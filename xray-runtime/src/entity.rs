@@ -17,7 +17,7 @@ use crate::record::{FIRST, Fact, Key, Metadata, UNSAMPLED, flag, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId};
-use crate::tree::Tree;
+use crate::tree::{Decision, Tree};
 
 /// Bytes of one entry of the metadata; a larger one is refused and counted. A whole document has 64 KB.
 const METADATA_LIMIT: usize = 256 * 1024;
@@ -91,12 +91,18 @@ impl Entity {
 
     /// The trace's id, recorded or not; none where there is no segment.
     pub fn trace_id(&self) -> Option<TraceId> {
-        Some(self.find_tree()?.trace_id)
+        let tree = self.find_tree()?;
+        // Of a request that is skipped only what came with it is known.
+        match tree.decision {
+            Decision::Skipped => tree.incoming.as_ref()?.trace_id(),
+            _ => Some(tree.trace_id),
+        }
     }
 
     /// The header that a call made by this entity carries; none where there is no segment.
     ///
-    /// Where the segment is not sampled the trace id goes on all the same, so that logs of all services share it.
+    /// Where the segment is not sampled the trace id goes on all the same, so that logs of all services share it. Where the path is
+    /// [skipped](crate::RecorderBuilder::skip_path), it is the header that came in; none where none did.
     pub fn trace_header(&self) -> Option<TraceHeader> {
         let tree = self.find_tree()?;
         if tree.noop {
@@ -105,7 +111,11 @@ impl Entity {
             );
             return Some(header);
         }
-        Some(TraceHeader::outgoing(tree.trace_id, self.id(), tree.sampled, tree.incoming.as_ref()))
+        if tree.decision == Decision::Skipped {
+            // A trace of others passes through.
+            return tree.incoming.clone().filter(|header| header.trace_id().is_some());
+        }
+        Some(TraceHeader::outgoing(tree.trace_id, self.id(), tree.tells_sampled(), tree.incoming.as_ref()))
     }
 
     fn find_tree(&self) -> Option<Arc<Tree>> {
@@ -128,6 +138,31 @@ impl Entity {
                 tree.note_from_afar(self.key, fact);
             }
         });
+    }
+
+    /// Asks that the segment is kept where it was not sampled, however it ends. Without
+    /// [late keep](crate::LateKeep), and where it was sampled, there is nothing to ask.
+    ///
+    /// ```
+    /// use xray_runtime::{LateKeep, NoneSampler, Recorder, begin_segment, current};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Recorder::builder().sampler(NoneSampler).late_keep(LateKeep::new());
+    /// let (recorder, captured) = builder.in_memory()?;
+    /// recorder.enter(|| {
+    ///     let _order = begin_segment("order");
+    ///     current().keep();
+    /// });
+    /// assert_eq!(captured.segment("order").annotation("kept_late"), Some("asked".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep(&self) {
+        if self.is_recorded()
+            && let Some(tree) = self.find_tree()
+        {
+            tree.late.asked.store(true, Relaxed);
+        }
     }
 
     /// Puts an indexed value: filters find it, as in `annotation.cents >= 1000`. The later of one key wins.

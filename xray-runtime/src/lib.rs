@@ -203,7 +203,10 @@ mod error;
 mod exception;
 mod exporter;
 mod future;
+mod heartbeat;
 mod http;
+mod late_keep;
+mod listener;
 mod naming;
 mod note;
 mod panic;
@@ -259,6 +262,8 @@ pub use exporter::{
     Batch, Captured, CapturedEntity, Document, DropCause, Exporter, JsonLinesExporter, UdpExporter,
 };
 pub use future::{FutureExt, InSegment};
+pub use late_keep::LateKeep;
+pub use listener::{Observed, SegmentListener};
 pub use naming::{MAX_NAME_CHARS, SegmentNaming};
 pub use recorder::{
     BuildError, ContextMissing, Entered, Flushed, InstallError, Recorder, RecorderBuilder, RecorderGuard,

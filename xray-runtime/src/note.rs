@@ -37,11 +37,11 @@ impl Chunk {
             }
         }
         let bytes = fact.estimate();
-        if self.bytes + bytes > NOTES_LIMIT && self.notes.len() > self.kept + self.kept / 8 {
+        if self.bytes + bytes > self.notes_limit && self.notes.len() > self.kept + self.kept / 8 {
             self.compact();
         }
         // An entity without its name would be worse than a little too much.
-        if self.bytes + bytes > NOTES_LIMIT && !matches!(fact, Fact::Name(_) | Fact::Flags(_)) {
+        if self.bytes + bytes > self.notes_limit && !matches!(fact, Fact::Name(_) | Fact::Flags(_)) {
             return Noted::Full;
         }
         if let Some(record) = self.record_mut(key) {

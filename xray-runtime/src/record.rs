@@ -10,6 +10,7 @@ use crate::annotation::AnnotationValue;
 use crate::clock::Clock;
 use crate::exception::Exception;
 use crate::http::{HttpRequest, HttpResponse};
+use crate::note::NOTES_LIMIT;
 use crate::panic::PanicNote;
 use crate::trace_id::EntityId;
 use crate::tree::Tree;
@@ -67,6 +68,9 @@ pub(crate) mod flag {
     pub(crate) const ERR_IS_THROTTLE: u32 = 1 << 8;
     pub(crate) const ERR_IS_IGNORED: u32 = 1 << 9;
 }
+
+/// Beside the flags of an end, never stored: its record has ended a moment ago.
+pub(crate) const ENDED_NOW: u32 = 1 << 31;
 
 /// A segment or subsegment. `Copy` and without a destructor, so that a chunk is cleared by setting a length.
 #[derive(Clone, Copy, Debug)]
@@ -157,6 +161,8 @@ pub(crate) struct Chunk {
     pub(crate) look_at: usize,
     /// Estimated bytes of the notes once they are JSON.
     pub(crate) bytes: usize,
+    /// Of these so many may be.
+    pub(crate) notes_limit: usize,
     pub(crate) notes: Vec<Note>,
     /// Notes that were left when those replaced were thrown out last.
     pub(crate) kept: usize,
@@ -220,6 +226,7 @@ impl Chunk {
             open: 0,
             look_at: usize::MAX,
             bytes: 0,
+            notes_limit: NOTES_LIMIT,
             notes: Vec::new(),
             kept: 0,
             ends: Vec::new(),
@@ -241,6 +248,7 @@ impl Chunk {
         self.open = 0;
         self.look_at = usize::MAX;
         self.bytes = 0;
+        self.notes_limit = NOTES_LIMIT;
         self.notes.clear();
         self.notes.shrink_to(1024);
         self.kept = 0;

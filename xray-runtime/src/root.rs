@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::context;
+use crate::listener;
 use crate::record::{Chunk, FIRST, Key};
 use crate::recorder::Recorder;
 use crate::tree::Tree;
@@ -43,6 +44,15 @@ impl Root {
         context::pop(|chunk| chunk.tree.as_ref().is_some_and(|tree| Arc::ptr_eq(tree, &self.tree)))
     }
 
+    fn end(&self, flags: u32) {
+        // Another segment is on top where guards end out of order.
+        if context::with_chunk(self.key, |_| ()).is_some() {
+            context::end(self.key, flags);
+        } else {
+            self.tree.end_from_afar(self.key, &Clock::new(), flags);
+        }
+    }
+
     /// Ends the segment, attached or not.
     pub(crate) fn close(mut self) {
         self.close_with(0);
@@ -54,7 +64,13 @@ impl Root {
     pub(crate) fn close_attached(key: Key) {
         let on_top = context::with_chunk(key, |_| ()).is_some();
         if key >= FIRST && on_top {
-            context::end(key, 0);
+            let listened = context::with_chunk(key, |chunk| chunk.tree.clone())
+                .flatten()
+                .filter(|tree| tree.is_listened());
+            match listened {
+                Some(tree) => listener::end_segment(&tree, key, || context::end(key, 0)),
+                None => context::end(key, 0),
+            }
         }
         let chunk = context::pop(|chunk| {
             chunk
@@ -74,11 +90,10 @@ impl Root {
 
     pub(crate) fn close_with(&mut self, flags: u32) {
         self.resume();
-        // Another segment is on top where guards end out of order.
-        if context::with_chunk(self.key, |_| ()).is_some() {
-            context::end(self.key, flags);
+        if self.key >= FIRST && self.tree.is_listened() {
+            listener::end_segment(&self.tree, self.key, || self.end(flags));
         } else {
-            self.tree.end_from_afar(self.key, &Clock::new(), flags);
+            self.end(flags);
         }
         if let Some(mut chunk) = self.take() {
             let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(&self.tree));

@@ -12,6 +12,7 @@ use crate::context;
 use crate::entity::Entity;
 use crate::error::Certain;
 use crate::future::InSegment;
+use crate::listener;
 use crate::record::{FIRST, Fact, NO_PARENT, Record, UNSAMPLED, flag};
 use crate::recorder::{Core, current_core};
 use crate::root::Root;
@@ -19,7 +20,7 @@ use crate::sampling::SamplingRequest;
 use crate::scope::Scope;
 use crate::trace_header::{Sampled, TraceHeader, response_header};
 use crate::trace_id::TraceId;
-use crate::tree::Tree;
+use crate::tree::{Decision, Tree};
 
 /// Describes a segment before it begins. Made by [`Recorder::segment`](crate::Recorder::segment) and
 /// [`Recorder::request_segment`](crate::Recorder::request_segment).
@@ -42,11 +43,12 @@ pub struct SegmentBuilder<'a> {
     name: Option<Cow<'static, str>>,
     header: Option<TraceHeader>,
     request: SamplingRequest<'a>,
+    skipped: bool,
 }
 
 impl<'a> SegmentBuilder<'a> {
     pub(crate) fn new(core: Arc<Core>, name: Option<Cow<'static, str>>) -> Self {
-        Self { core, name, header: None, request: SamplingRequest::new() }
+        Self { core, name, header: None, request: SamplingRequest::new(), skipped: false }
     }
 
     /// The header that came with the request, message or job: its trace goes on.
@@ -57,7 +59,15 @@ impl<'a> SegmentBuilder<'a> {
 
     /// What sampling rules and dynamic naming look at.
     pub fn request<'r>(self, request: SamplingRequest<'r>) -> SegmentBuilder<'r> {
-        SegmentBuilder { core: self.core, name: self.name, header: self.header, request }
+        let Self { core, name, header, skipped, .. } = self;
+        SegmentBuilder { core, name, header, request, skipped }
+    }
+
+    /// Makes none of it: see [`RecorderBuilder::skip_path`](crate::RecorderBuilder::skip_path).
+    #[cfg(feature = "tower")]
+    pub(crate) fn skip(mut self, skip: bool) -> Self {
+        self.skipped |= skip;
+        self
     }
 
     /// Begins the segment on this thread and makes it current.
@@ -103,9 +113,12 @@ impl<'a> SegmentBuilder<'a> {
 
     /// Begins the segment, on no thread yet. None where the recorder is disabled.
     pub(crate) fn open(self) -> Option<Root> {
-        let Self { core, name, header, request } = self;
+        let Self { core, name, header, request, skipped } = self;
         if !core.is_enabled() {
             return None;
+        }
+        if skipped || core.settings.skips(request.url_path) {
+            return Some(skip(core, header));
         }
         crate::panic::forget_old();
         let name: Cow<'static, str> = name.unwrap_or_else(|| match core.naming.choose(request.host) {
@@ -116,7 +129,8 @@ impl<'a> SegmentBuilder<'a> {
         let root_id = header.as_ref().and_then(TraceHeader::trace_id);
         let parent_id = root_id.and(header.as_ref()).and_then(TraceHeader::parent_id);
         let mut rule = None;
-        let sampled = match header.as_ref().map(TraceHeader::sampled) {
+        let of_caller = header.as_ref().map(TraceHeader::sampled);
+        let sampled = match of_caller {
             Some(Sampled::Sampled) => true,
             Some(Sampled::NotSampled) => false,
             _ => match &core.sampler {
@@ -134,25 +148,73 @@ impl<'a> SegmentBuilder<'a> {
         };
         core.counts.segments.fetch_add(1, Relaxed);
         let trace_id = root_id.unwrap_or_else(TraceId::generate);
-        let tree = Arc::new(Tree::new(core, trace_id, parent_id, header, sampled));
+        let decision = match sampled {
+            true => Decision::Sampled,
+            false => not_sampled(&core, of_caller == Some(Sampled::NotSampled)),
+        };
+        let tree = Arc::new(Tree::new(core, trace_id, parent_id, header, decision));
         let mut chunk = tree.first_chunk();
-        if !sampled {
-            tree.core.counts.unsampled.fetch_add(1, Relaxed);
+        if !tree.sampled {
             return Some(Root::new(UNSAMPLED, tree, chunk));
         }
         let (record_name, owned) = match name {
             Cow::Borrowed(name) => (name, None),
             Cow::Owned(name) => ("", Some(name)),
         };
+        // That of a sampler which said no sampled nothing.
+        rule = rule.filter(|_| sampled);
         let flags = if owned.is_some() || rule.is_some() { flag::FACTS } else { 0 };
         let start = chunk.clock.ticks();
+        if let (Some(heartbeat), true) = (&tree.core.heartbeat, sampled) {
+            let name = owned.clone().map_or(Cow::Borrowed(record_name), Cow::Owned);
+            if heartbeat.begin(&tree, name, start) {
+                tree.core.wake.notify(&tree.core);
+            }
+        }
         chunk.records.push(Record { name: record_name, start, end: 0, parent: NO_PARENT, flags });
         chunk.open = 1;
         let facts =
             owned.map(|name| Fact::Name(Cow::Owned(name))).into_iter().chain(rule.map(Fact::SamplingRule));
         chunk.notes.extend(facts.map(|fact| crate::record::Note { index: 0, fact }));
-        Some(Root::new(tree.key(0), tree, chunk))
+        let listened = !tree.core.listeners.is_empty();
+        let heard = tree.is_heard();
+        if heard {
+            context::leave_no_room(&mut chunk);
+        }
+        let mut root = Root::new(tree.key(0), tree, chunk);
+        if listened {
+            // Current for as long as it is told of, so that what is said of it needs no detour.
+            root.resume();
+            listener::begun(&root.tree, root.key);
+            root.suspend();
+        }
+        Some(root)
     }
+}
+
+/// What becomes of a segment that is not sampled.
+#[cold]
+fn not_sampled(core: &Core, by_caller: bool) -> Decision {
+    core.counts.unsampled.fetch_add(1, Relaxed);
+    match &core.late_keep {
+        Some(keeper) if !by_caller || keeper.rules.despite_caller => {
+            if keeper.open() {
+                return Decision::Undecided;
+            }
+            core.counts.late_over_limit.fetch_add(1, Relaxed);
+            Decision::NotSampled
+        }
+        _ => Decision::NotSampled,
+    }
+}
+
+/// In the place of a segment: nothing is recorded, nothing is missing, and the header goes on as it came.
+#[cold]
+fn skip(core: Arc<Core>, header: Option<TraceHeader>) -> Root {
+    let trace_id = header.as_ref().and_then(TraceHeader::trace_id).unwrap_or_else(TraceId::generate);
+    let tree = Arc::new(Tree::new(core, trace_id, None, header, Decision::Skipped));
+    let chunk = tree.first_chunk();
+    Root::new(UNSAMPLED, tree, chunk)
 }
 
 /// A segment that is current on this thread until it is dropped or [ended](Self::end). For sync code: it cannot be
@@ -171,10 +233,14 @@ impl Segment {
     /// Ends the segment, and hands it to the exporter once what is open below it has ended.
     pub fn end(self) {}
 
-    /// The value of the header `X-Amzn-Trace-Id` for the response; none where nothing is recorded at all.
+    /// The value of the header `X-Amzn-Trace-Id` for the response; none where nothing is recorded at all, or
+    /// the path is [skipped](crate::RecorderBuilder::skip_path).
     pub fn response_header(&self) -> Option<String> {
         let tree = &self.root.as_ref()?.tree;
-        Some(response_header(tree.trace_id, tree.incoming.as_ref(), tree.sampled))
+        if tree.decision == Decision::Skipped {
+            return None;
+        }
+        Some(response_header(tree.trace_id, tree.incoming.as_ref(), tree.tells_sampled()))
     }
 }
 

@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::context;
+use crate::late_keep::{self, Keeper, Late, Outcome};
+use crate::listener::{self, Known};
 use crate::note::{NOTES_LIMIT, Noted};
-use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, index_of};
+use crate::record::{Chunk, End, FIRST, Fact, Index, Key, NONE, Note, Shipment, UNSAMPLED, flag, index_of};
 use crate::recorder::Core;
 use crate::trace_header::TraceHeader;
 use crate::trace_id::{EntityId, TraceId, random_u64};
@@ -24,7 +27,11 @@ pub(crate) struct Tree {
     pub(crate) parent_id: Option<EntityId>,
     /// The header that came in: its other data goes on with each call out.
     pub(crate) incoming: Option<TraceHeader>,
+    /// Its entities are recorded: it was sampled, or may be kept late.
     pub(crate) sampled: bool,
+    /// What called services are told.
+    pub(crate) decision: Decision,
+    pub(crate) late: Late,
     /// A part of the tree went to the exporter before the rest.
     pub(crate) streamed: AtomicBool,
     serial: u32,
@@ -41,6 +48,17 @@ impl std::fmt::Debug for Tree {
             .field("sampled", &self.sampled)
             .finish_non_exhaustive()
     }
+}
+
+/// What becomes of a segment, decided where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Sampled,
+    NotSampled,
+    /// Not sampled, but recorded: how it ends decides.
+    Undecided,
+    /// There is no segment, as a rule for paths says.
+    Skipped,
 }
 
 /// Counts settle the question "who ships": the last one out of a closed tree with nothing open.
@@ -90,7 +108,10 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
         let abandoned: usize = shared.parked.iter().map(|chunk| chunk.records.len()).sum();
-        if abandoned > 0 {
+        if self.late.is_undecided() {
+            // Nothing that was promised is lost.
+            self.core.late_keep.iter().for_each(Keeper::close);
+        } else if abandoned > 0 {
             self.core.counts.abandoned.fetch_add(abandoned as u64, Relaxed);
         }
     }
@@ -102,18 +123,21 @@ impl Tree {
         trace_id: TraceId,
         parent_id: Option<EntityId>,
         incoming: Option<TraceHeader>,
-        sampled: bool,
+        decision: Decision,
     ) -> Self {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         // The highest bit is that of `FIRST`.
         let serial = SERIAL.fetch_add(1, Relaxed) | 1 << 31;
-        let noop = !sampled && core.settings.noop_ids;
+        let sampled = matches!(decision, Decision::Sampled | Decision::Undecided);
+        let noop = decision == Decision::NotSampled && core.settings.noop_ids;
         Self {
             core,
             trace_id,
             parent_id,
             incoming,
             sampled,
+            decision,
+            late: Late::new(decision == Decision::Undecided),
             streamed: AtomicBool::new(false),
             serial,
             // Without a record there is no id.
@@ -160,9 +184,34 @@ impl Tree {
     pub(crate) fn first_chunk(self: &Arc<Self>) -> Box<Chunk> {
         let mut chunk = self.core.pool_take();
         chunk.base = if self.sampled { self.key(0) } else { UNSAMPLED };
-        chunk.look_at = self.core.settings.stream_at;
+        chunk.look_at = self.look_at();
+        if self.late.is_undecided() {
+            chunk.notes_limit = late_keep::NOTES;
+        }
+        if self.is_heard() {
+            context::leave_no_room(&mut chunk);
+        }
         chunk.tree = Some(Arc::clone(self));
         chunk
+    }
+
+    /// Records from which on a chunk is streamed.
+    pub(crate) fn stream_at(&self) -> usize {
+        if self.late.is_undecided() { usize::MAX } else { self.core.settings.stream_at }
+    }
+
+    fn look_at(&self) -> usize {
+        if self.is_heard() { 0 } else { self.stream_at() }
+    }
+
+    /// It has listeners.
+    pub(crate) fn is_listened(&self) -> bool {
+        !self.core.listeners.is_empty()
+    }
+
+    /// Its subsegments have listeners.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.sampled && self.core.listeners.hear_subsegments()
     }
 
     /// A chunk for another thread or task: a parked one, or a new one.
@@ -193,6 +242,18 @@ impl Tree {
         }
         let mut shared = self.shared();
         shared.attached = shared.attached.saturating_sub(1);
+        if ended {
+            if let Some(heartbeat) = &self.core.heartbeat {
+                heartbeat.end(&self);
+            }
+            if self.late.is_undecided() {
+                self.decide(&mut shared, &mut chunk);
+            }
+        }
+        if self.late.is_gone() {
+            self.core.pool_give(chunk);
+            return;
+        }
         shared.open += i64::from(std::mem::take(&mut chunk.open));
         shared.closed |= ended;
         if shared.settled() && !shared.shipped && shared.holds_nothing() {
@@ -304,9 +365,74 @@ impl Tree {
         chunk.kept = 0;
         part.bytes = std::mem::take(&mut chunk.bytes);
         part.shipment = Shipment::Part;
-        chunk.look_at = self.core.settings.stream_at;
+        chunk.look_at = self.look_at();
+        if self.is_heard() {
+            context::leave_no_room(chunk);
+        }
         chunk.disordered = false;
-        self.core.send(part);
+        if self.late.is_gone() {
+            self.core.pool_give(part);
+        } else {
+            self.core.send(part);
+        }
+    }
+
+    /// Whether a segment that was not sampled, and has ended, is kept after all.
+    #[cold]
+    fn decide(&self, shared: &mut Shared, last: &mut Chunk) {
+        let Some(keeper) = &self.core.late_keep else { return };
+        keeper.close();
+        let key = self.key(0);
+        let Shared { parked, late_ends, late_notes, late_bytes, .. } = shared;
+        let mut chunks = std::iter::once(last).chain(parked.iter_mut().map(Box::as_mut));
+        let chunk = chunks.find(|chunk| chunk.record(key).is_some());
+        // Its record has what its own thread knows; the rest came from others.
+        let outcome = chunk.as_ref().and_then(|chunk| chunk.record(key).copied()).map(|mut record| {
+            for end in late_ends.iter().filter(|end| end.index == 0) {
+                record.end = end.end;
+                record.flags |= end.flags;
+            }
+            for note in late_notes.iter().filter(|note| note.index == 0) {
+                record.flags |= if let Fact::Flags(flags) = note.fact { flags } else { 0 };
+            }
+            keeper.decide(&record, self.late.asked.load(Relaxed))
+        });
+        let counts = &self.core.counts;
+        match outcome {
+            Some(Outcome::Keep(reason)) => {
+                self.late.decide(true);
+                counts.kept_late.fetch_add(1, Relaxed);
+                if let Some(chunk) = chunk {
+                    if let Some(record) = chunk.record_mut(key) {
+                        record.flags |= flag::FACTS;
+                    }
+                    let fact = Fact::Annotation(late_keep::ANNOTATION.into(), reason.into());
+                    chunk.notes.push(Note { index: 0, fact });
+                }
+            }
+            outcome => {
+                self.late.decide(false);
+                if outcome == Some(Outcome::OverLimit) {
+                    counts.late_over_limit.fetch_add(1, Relaxed);
+                }
+                late_ends.clear();
+                late_notes.clear();
+                *late_bytes = 0;
+                parked.drain(..).for_each(|chunk| self.core.pool_give(chunk));
+            }
+        }
+    }
+
+    /// What is known of an entity whose chunk no thread holds.
+    pub(crate) fn known(&self, key: Key) -> Known {
+        let shared = self.shared();
+        let chunk = shared.parked.iter().find(|chunk| chunk.record(key).is_some());
+        chunk.map(|chunk| chunk.known(key)).unwrap_or_default()
+    }
+
+    /// What called services, and the caller, are told.
+    pub(crate) fn tells_sampled(&self) -> bool {
+        self.decision == Decision::Sampled
     }
 
     /// Ends an entity whose tree is not current on this thread: a future was dropped elsewhere.
@@ -315,7 +441,19 @@ impl Tree {
             return;
         }
         let end = clock.ticks();
+        // Of a segment its `Root` tells.
+        if self.is_heard() && index_of(key) != 0 {
+            listener::end_from_afar(self, key, end, || self.end_late(key, end, flags));
+        } else {
+            self.end_late(key, end, flags);
+        }
+    }
+
+    fn end_late(self: &Arc<Self>, key: Key, end: u64, flags: u32) {
         let mut shared = self.shared();
+        if self.late.is_gone() {
+            return;
+        }
         let held = shared.parked.iter_mut().find_map(|chunk| chunk.record_mut(key));
         match held {
             Some(record) if record.end != 0 => return,
@@ -330,7 +468,7 @@ impl Tree {
             self.ship(shared, Shipment::Whole);
         } else if shared.shipped {
             self.ship(shared, Shipment::Part);
-        } else if shared.late_ends.len() >= LATE_LIMIT {
+        } else if shared.late_ends.len() >= LATE_LIMIT && !self.late.is_undecided() {
             self.send_late(shared);
         }
     }
@@ -351,6 +489,9 @@ impl Tree {
     /// Notes a fact of an entity whose tree is not current on this thread.
     pub(crate) fn note_from_afar(self: &Arc<Self>, key: Key, fact: Fact) {
         let mut shared = self.shared();
+        if self.late.is_gone() {
+            return;
+        }
         if shared.shipped || shared.late_notes.len() >= LATE_LIMIT {
             self.core.counts.late_facts.fetch_add(1, Relaxed);
             return;
@@ -365,7 +506,8 @@ impl Tree {
             return;
         }
         let bytes = fact.estimate();
-        if shared.late_bytes + bytes > NOTES_LIMIT {
+        let limit = if self.late.is_undecided() { late_keep::NOTES } else { NOTES_LIMIT };
+        if shared.late_bytes + bytes > limit {
             self.core.counts.late_facts.fetch_add(1, Relaxed);
             return;
         }

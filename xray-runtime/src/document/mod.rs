@@ -16,9 +16,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::clock::{Anchor, Clock};
 use crate::exporter::Batch;
-use crate::record::{Chunk, Fact, Note, Shipment};
+use crate::heartbeat::Beat;
+use crate::record::{Chunk, Fact, NO_PARENT, Note, Record, Shipment, flag};
 use crate::recorder::Core;
-use entity::Writer;
+use entity::{Place, Writer};
 use name::Names;
 use pending::Pending;
 
@@ -137,6 +138,27 @@ impl Documents {
             self.evict(core);
         }
         drop(tree);
+    }
+
+    /// Writes a segment that goes on, as in progress: what is known of it before it ends.
+    pub(crate) fn write_beat(&mut self, core: &Core, beat: &Beat, batch: &mut Batch) {
+        let constants =
+            self.constants.get_or_insert_with(|| entity::constants(core.settings.service_version.as_deref()));
+        let mut writer = Writer {
+            tree: &beat.tree,
+            anchor: &self.anchor,
+            names: &mut self.names,
+            times: &mut self.times,
+            annotations_left: &mut { entity::ANNOTATIONS },
+            constants,
+        };
+        let record = Record { name: "", start: beat.start, end: 0, parent: NO_PARENT, flags: flag::FACTS };
+        let notes = [Note { index: 0, fact: Fact::Name(beat.name.clone()) }];
+        let start = batch.open();
+        writer.entity(&mut batch.bytes, 0, &record, &notes, Place::Segment, false);
+        batch.bytes.push(b'}');
+        // Counted when it has ended.
+        batch.close(start, 0);
     }
 
     /// Gives up the tree that holds most.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Batch, DropCause, Exporter};
 use crate::document::Documents;
+use crate::heartbeat::Heartbeat;
 use crate::recorder::{Core, missing};
 
 /// How long a batch gathers once the thread is awake: a system call then serves many segments.
@@ -61,6 +62,8 @@ impl Worker {
             } else {
                 strong.settings.open_children_patience.min(TIDY)
             };
+            let next_beat = strong.heartbeat.as_ref().and_then(Heartbeat::rest);
+            let rest = next_beat.map_or(rest, |next| rest.min(next));
             drop(strong);
             park_timeout(rest);
         }
@@ -72,6 +75,12 @@ impl Worker {
         let asked = core.wake.asked();
         self.documents.follow_clock();
         core.unsettled.sweep(core.settings.open_children_patience);
+        if let Some(heartbeat) = &core.heartbeat {
+            // Before the queue: a document of the end comes after that of the heartbeat.
+            for beat in heartbeat.due() {
+                self.documents.write_beat(core, &beat, &mut self.batch);
+            }
+        }
         while let Some(chunk) = core.receive() {
             self.documents.write(core, chunk, &mut self.batch);
             if self.batch.bytes.len() >= BATCH_BYTES {

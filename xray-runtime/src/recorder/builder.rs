@@ -8,11 +8,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::settings::{Environment, Settings, stream_at};
-use super::{ContextMissing, Core, Recorder, RecorderGuard, current, missing};
+use super::{ContextMissing, Core, Extras, Recorder, RecorderGuard, current, missing};
 use crate::annotation::AnnotationKeyPolicy;
 use crate::daemon_address::{DaemonAddress, InvalidDaemonAddress};
-use crate::exporter::{Exporter, UdpExporter};
+use crate::exporter::{Captured, Exporter, UdpExporter};
 use crate::http::StatusFlags;
+use crate::late_keep::LateKeep;
+use crate::listener::SegmentListener;
 use crate::naming::SegmentNaming;
 #[cfg(feature = "central-sampling")]
 use crate::sampling::{CentralSampler, CentralSamplerBuilder};
@@ -57,8 +59,10 @@ pub struct RecorderBuilder {
     settings: Settings,
     dynamic_naming: Option<String>,
     daemon_address: Option<String>,
-    sampling: Sampling,
+    /// None: nothing was said.
+    sampling: Option<Sampling>,
     exporter: Option<Box<dyn Exporter>>,
+    extras: Extras,
 }
 
 #[derive(Debug)]
@@ -88,8 +92,9 @@ impl RecorderBuilder {
             settings: Settings::default(),
             dynamic_naming: None,
             daemon_address: None,
-            sampling: Sampling::default(),
+            sampling: None,
             exporter: None,
+            extras: Extras::default(),
         }
     }
 
@@ -144,32 +149,32 @@ impl RecorderBuilder {
     /// ```
     #[cfg(feature = "central-sampling")]
     pub fn central_sampling(mut self, sampling: CentralSamplerBuilder) -> Self {
-        self.sampling = Sampling::Central(sampling);
+        self.sampling = Some(Sampling::Central(sampling));
         self
     }
 
     /// Local sampling rules, as JSON text (version 1 or 2 of the SDKs' rule document). They alone decide: the daemon is not asked, unlike
     /// in X-Ray's other SDKs, where they are the fallback of the console's rules; for that see `central_sampling`.
     pub fn sampling_rules(mut self, json: &str) -> Self {
-        self.sampling = Sampling::Rules(LocalSampler::from_json(json).map_err(BuildError::from));
+        self.sampling = Some(Sampling::Rules(LocalSampler::from_json(json).map_err(BuildError::from)));
         self
     }
 
     /// As [`sampling_rules`](Self::sampling_rules), from a file.
     pub fn sampling_rules_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.sampling = Sampling::Rules(LocalSampler::from_file(path).map_err(BuildError::from));
+        self.sampling = Some(Sampling::Rules(LocalSampler::from_file(path).map_err(BuildError::from)));
         self
     }
 
     /// Decides by a sampler of yours, or by [`AllSampler`](crate::AllSampler) or [`NoneSampler`](crate::NoneSampler).
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
-        self.sampling = Sampling::Sampler(Arc::new(sampler));
+        self.sampling = Some(Sampling::Sampler(Arc::new(sampler)));
         self
     }
 
     /// Switches sampling off: every request is recorded, but one whose caller says `Sampled=0`.
     pub fn without_sampling(mut self) -> Self {
-        self.sampling = Sampling::Off;
+        self.sampling = Some(Sampling::Off);
         self
     }
 
@@ -236,6 +241,89 @@ impl RecorderBuilder {
         self
     }
 
+    /// Tells a listener of yours when segments begin and end. May be called more than once: they are told in this order.
+    pub fn listener(mut self, listener: impl SegmentListener + 'static) -> Self {
+        self.extras.listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Keeps segments that the sampler said no to where they end in a failure or were slow. Default: no; then they are not
+    /// recorded and cost a branch.
+    pub fn late_keep(mut self, late_keep: LateKeep) -> Self {
+        self.extras.late_keep = Some(late_keep);
+        self
+    }
+
+    /// Sends segments that are open for longer, each time this has passed again, as in progress: a job of hours is
+    /// seen while it runs. Each time the document has name, trace and start of the segment and no subsegments; the document of
+    /// its end has the same id and takes its place. Default: none, segments are sent when they have ended. At least 1 ms;
+    /// 131,072 open segments have a heartbeat at once.
+    ///
+    /// A heartbeat counts in [`Stats::documents_sent`](crate::Stats::documents_sent), but as no segment.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use xray_runtime::{Recorder, in_segment};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let _xray = Recorder::builder().service("nightly").heartbeat(Duration::from_secs(30)).install()?;
+    /// in_segment("nightly", || std::thread::sleep(Duration::from_secs(3_600)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.extras.heartbeat = Some(every);
+        self
+    }
+
+    /// Makes no segment of requests whose path matches, such as health checks, whichever way they come: the recorder's sampler is not
+    /// asked, nothing is recorded or counted, nobody is warned of a missing segment, and the response has no trace header. A trace
+    /// header that came with the request goes on to the services that are called, as it came, so that a trace of others does not
+    /// break; where none came, none is sent. `*` stands for any run of characters, `?` for one; without regard to
+    /// case, as in sampling rules. May be called more than once.
+    ///
+    /// It looks at the path that a request is [described](crate::SegmentBuilder::request) with. For one server of several see
+    /// `XRayLayer::skip_path`.
+    ///
+    /// ```
+    /// use xray_runtime::{Recorder, SamplingRequest, current, in_subsegment};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (recorder, captured) = Recorder::builder().skip_path("/health*").skip_path("/metrics").in_memory()?;
+    /// for path in ["/healthz", "/orders"] {
+    ///     let segment = recorder.request_segment().request(SamplingRequest::new().with_url_path(path)).begin();
+    ///     in_subsegment("step", || assert_eq!(current().is_recorded(), path == "/orders"));
+    ///     segment.end();
+    /// }
+    /// assert_eq!(captured.segments().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip_path(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.skipped.push(pattern.into().into_boxed_str());
+        self
+    }
+
+    /// Builds a recorder for tests with these settings: as [`Recorder::in_memory`], it reads no environment variables, keeps what it records
+    /// for assertions in the place of an exporter, and asks no daemon; where no sampler or rules were given it samples everything.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn in_memory(mut self) -> Result<(Recorder, Captured), BuildError> {
+        let captured = Captured::default();
+        self.sampling.get_or_insert(Sampling::Off);
+        self.exporter = Some(Box::new(captured.exporter()));
+        let environment = Environment {
+            // As there: nobody is asked for rules.
+            #[cfg(feature = "central-sampling")]
+            lambda: true,
+            ..Environment::default()
+        };
+        let recorder = self.build_in(&environment)?;
+        captured.watch(&recorder);
+        Ok((recorder, captured))
+    }
+
     /// Builds a recorder that is not the global one.
     ///
     /// # Errors
@@ -293,7 +381,7 @@ impl RecorderBuilder {
             Some(pattern) => SegmentNaming::dynamic(pattern, self.settings.service.as_ref()),
             None => SegmentNaming::fixed(self.settings.service.as_ref()),
         };
-        let sampler: Option<Arc<dyn Sampler>> = match self.sampling {
+        let sampler: Option<Arc<dyn Sampler>> = match self.sampling.unwrap_or_default() {
             #[cfg(feature = "central-sampling")]
             Sampling::Central(sampling) if self.settings.enabled && !environment.lambda => {
                 Some(Arc::new(sampling.build_for(address.clone(), of_environment.is_some())))
@@ -308,7 +396,7 @@ impl RecorderBuilder {
             crate::panic::install();
         }
         let exporter = self.exporter.unwrap_or_else(|| Box::new(UdpExporter::new(address)));
-        Ok(Recorder { core: Core::new(self.settings, naming, sampler, exporter) })
+        Ok(Recorder { core: Core::new(self.settings, naming, sampler, exporter, self.extras) })
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) use stats::Counts;
 pub use stats::{Flushed, Stats};
 
 use crate::exporter::{Captured, Wake, Worker};
+use crate::heartbeat::Heartbeat;
+use crate::late_keep::{Keeper, LateKeep};
+use crate::listener::{Listeners, SegmentListener};
 use crate::naming::SegmentNaming;
 use crate::record::Chunk;
 use crate::sampling::Sampler;
@@ -56,6 +59,14 @@ pub struct Recorder {
     pub(crate) core: Arc<Core>,
 }
 
+/// What a recorder does beside recording, where it is asked to.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    listeners: Vec<Box<dyn SegmentListener>>,
+    late_keep: Option<LateKeep>,
+    heartbeat: Option<Duration>,
+}
+
 /// What every segment of one recorder shares.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
@@ -64,6 +75,9 @@ pub(crate) struct Core {
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
     pub(crate) counts: Counts,
     pub(crate) unsettled: Unsettled,
+    pub(crate) listeners: Listeners,
+    pub(crate) late_keep: Option<Keeper>,
+    pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) wake: Wake,
     enabled: AtomicBool,
     queue: ArrayQueue<Box<Chunk>>,
@@ -86,6 +100,7 @@ impl Core {
         naming: SegmentNaming,
         sampler: Option<Arc<dyn Sampler>>,
         exporter: Box<dyn crate::exporter::Exporter>,
+        extras: Extras,
     ) -> Arc<Self> {
         Arc::new(Self {
             enabled: AtomicBool::new(settings.enabled),
@@ -94,6 +109,9 @@ impl Core {
             sampler,
             counts: Counts::default(),
             unsettled: Unsettled::default(),
+            listeners: Listeners::new(extras.listeners),
+            late_keep: extras.late_keep.map(Keeper::new),
+            heartbeat: extras.heartbeat.map(Heartbeat::new),
             wake: Wake::new(Worker::new(exporter)),
             queue: ArrayQueue::new(QUEUE_LIMIT),
             queued_bytes: AtomicUsize::new(0),
@@ -198,7 +216,7 @@ impl Recorder {
         let captured = Captured::default();
         let settings = Settings { service: "test".into(), ..Settings::default() };
         let naming = SegmentNaming::fixed("test");
-        let core = Core::new(settings, naming, None, Box::new(captured.exporter()));
+        let core = Core::new(settings, naming, None, Box::new(captured.exporter()), Extras::default());
         let recorder = Self { core };
         captured.watch(&recorder);
         (recorder, captured)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::annotation::AnnotationKeyPolicy;
 use crate::http::StatusOverrides;
+use crate::wildcard::wildcard_match;
 
 /// What happens where a subsegment begins and no segment is current.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,16 @@ pub(crate) struct Settings {
     pub(crate) status_overrides: StatusOverrides,
     pub(crate) queue_bytes: usize,
     pub(crate) open_children_patience: Duration,
+    /// Patterns of paths that have no segment.
+    pub(crate) skipped: Vec<Box<str>>,
+}
+
+impl Settings {
+    /// Whether requests of this path have no segment.
+    pub(crate) fn skips(&self, path: Option<&str>) -> bool {
+        !self.skipped.is_empty()
+            && path.is_some_and(|path| self.skipped.iter().any(|pattern| wildcard_match(pattern, path, true)))
+    }
 }
 
 /// Subsegments that a segment may hold before it is streamed (Node's and Java's default).
@@ -63,6 +74,7 @@ impl Default for Settings {
             status_overrides: StatusOverrides::new(),
             queue_bytes: QUEUE_BYTES,
             open_children_patience: OPEN_CHILDREN_PATIENCE,
+            skipped: Vec::new(),
         }
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct Counts {
     pub(crate) bytes: AtomicU64,
     pub(crate) segments: AtomicU64,
     pub(crate) unsampled: AtomicU64,
+    pub(crate) kept_late: AtomicU64,
+    pub(crate) late_over_limit: AtomicU64,
+    pub(crate) late_unrecorded: AtomicU64,
+    pub(crate) listener_panics: AtomicU64,
     warned: Mutex<Warned>,
 }
 
@@ -76,6 +80,10 @@ impl Counts {
             bytes_sent: read(&self.bytes),
             segments: read(&self.segments),
             segments_unsampled: read(&self.unsampled),
+            segments_kept_late: read(&self.kept_late),
+            late_over_limit: read(&self.late_over_limit),
+            late_unrecorded: read(&self.late_unrecorded),
+            listener_panics: read(&self.listener_panics),
             context_missing_warnings: super::missing::warnings(),
         }
     }
@@ -123,6 +131,14 @@ pub struct Stats {
     pub segments: u64,
     /// Segments of those that were not sampled.
     pub segments_unsampled: u64,
+    /// Segments of those that were [kept](crate::LateKeep) at their end.
+    pub segments_kept_late: u64,
+    /// Segments that were not sampled, and not kept because there were too many.
+    pub late_over_limit: u64,
+    /// Subsegments of such segments that were not recorded: one had too many.
+    pub late_unrecorded: u64,
+    /// Calls of a [`SegmentListener`](crate::SegmentListener) that panicked.
+    pub listener_panics: u64,
     /// Warnings that no segment was current. Counted for the process, not for the recorder.
     pub context_missing_warnings: u64,
 }

@@ -13,7 +13,7 @@ use crate::scope::Scope;
 use crate::segment::SegmentBuilder;
 use crate::trace_header::{TraceHeader, response_header};
 use crate::trace_id::TraceId;
-use crate::tree::Tree;
+use crate::tree::{Decision, Tree};
 use crate::wildcard::wildcard_match;
 
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -52,22 +52,20 @@ impl Exchange {
     /// Begins the segment, on no thread yet. None where there is nothing to record with, or nothing to record.
     pub(super) fn open<B>(options: &Options, request: &Request<B>) -> Option<Self> {
         let path = request::target(request).path();
-        if options.skipped.iter().any(|pattern| wildcard_match(pattern, path, true)) {
-            return None;
-        }
+        let skipped = options.skipped.iter().any(|pattern| wildcard_match(pattern, path, true));
         let core = options.core().filter(|core| core.is_enabled())?;
         let sampling = SamplingRequest {
             host: request::host(request),
             ..SamplingRequest::new().with_http_method(request.method().as_str()).with_url_path(path)
         };
-        let mut builder = SegmentBuilder::new(core, None).request(sampling);
+        let mut builder = SegmentBuilder::new(core, None).request(sampling).skip(skipped);
         if let Some(header) = request.headers().get(TRACE_HEADER) {
             builder = builder.trace_header(TraceHeader::parse_bytes(header.as_bytes()));
         }
         let root = builder.open()?;
         let answer = Answer {
             key: root.key,
-            header: if options.response_header { header_of(&root.tree) } else { None },
+            header: Some(&*root.tree).filter(|_| options.response_header).and_then(header_of),
             method: match *request.method() {
                 Method::HEAD => Bodiless::Head,
                 Method::CONNECT => Bodiless::Connect,
@@ -83,9 +81,12 @@ impl Exchange {
 }
 
 fn header_of(tree: &Tree) -> Option<HeaderValue> {
+    if tree.decision == Decision::Skipped {
+        return None;
+    }
     let no_id = || TraceId::from_ascii(b"1-00000000-000000000000000000000000");
     let trace_id = if tree.noop { no_id()? } else { tree.trace_id };
-    HeaderValue::try_from(response_header(trace_id, tree.incoming.as_ref(), tree.sampled)).ok()
+    HeaderValue::try_from(response_header(trace_id, tree.incoming.as_ref(), tree.tells_sampled())).ok()
 }
 
 impl Answer {

@@ -137,8 +137,10 @@ impl XRayLayer {
         self.set(|options| options.keep_query = keep)
     }
 
-    /// Records no segment for requests whose path matches, such as health checks, and gives them no header. `*` stands for
-    /// any run of characters, `?` for one; without regard to case, as in sampling rules. May be called more than once.
+    /// Makes no segment of requests whose path matches, such as health checks, and gives their responses no header. A trace
+    /// header that came with one goes on to the services that the handler calls, as it came. `*` stands for any run of
+    /// characters, `?` for one; without regard to case, as in sampling rules. May be called more than once. For all
+    /// layers of a recorder: [`RecorderBuilder::skip_path`](crate::RecorderBuilder::skip_path).
     ///
     /// ```
     /// let layer = xray_runtime::XRayLayer::new().skip_path("/health*").skip_path("/metrics");
