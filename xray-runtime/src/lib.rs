@@ -259,7 +259,7 @@ pub use daemon_address::{DaemonAddress, Endpoint, InvalidDaemonAddress};
 pub use entity::{Entity, Namespace, current, current_segment};
 pub use error::ErrorClass;
 pub use exporter::{
-    Batch, Captured, CapturedEntity, Document, DropCause, Exporter, JsonLinesExporter, UdpExporter,
+    Batch, Captured, CapturedEntity, Document, DropCause, Exporter, JsonLinesExporter, UdpExporter, UnixExporter,
 };
 pub use future::{FutureExt, InSegment};
 pub use late_keep::LateKeep;

@@ -1,10 +1,12 @@
 //! From a shipment to the wire: the exporter's thread, and what it hands documents to.
 
 mod batch;
+mod datagrams;
 mod json_lines;
 mod memory;
 mod sleep;
 mod udp;
+mod unix;
 mod wake;
 mod worker;
 
@@ -17,6 +19,7 @@ pub use batch::{Batch, Document, DropCause};
 pub use json_lines::JsonLinesExporter;
 pub use memory::{Captured, CapturedEntity};
 pub use udp::UdpExporter;
+pub use unix::UnixExporter;
 pub(crate) use wake::Wake;
 pub(crate) use worker::Worker;
 

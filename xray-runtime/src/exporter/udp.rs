@@ -1,9 +1,10 @@
 //! Datagrams to the daemon, in as few system calls as the kernel allows.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::datagrams::{PER_CALL, cause_of, send_each};
 use super::{Batch, DropCause, Exporter};
 use crate::daemon_address::DaemonAddress;
 use crate::warning::Warned;
@@ -16,9 +17,6 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a send may wait for room in the socket's buffer.
 const SEND_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// Datagrams of one system call; the kernel takes no more segments (`UDP_MAX_SEGMENTS` was 64 before Linux 6.7).
-const PER_CALL: usize = 64;
 
 /// Sends each document as one datagram to the X-Ray daemon.
 #[derive(Debug)]
@@ -166,15 +164,6 @@ fn send(connection: &Connection, batch: &mut Batch, gso: &mut bool) -> Option<io
     failure
 }
 
-fn cause_of(error: &io::Error) -> DropCause {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => DropCause::SocketFull,
-        _ if error.raw_os_error() == Some(nix::libc::ENOBUFS) => DropCause::SocketFull,
-        _ if error.raw_os_error() == Some(nix::libc::EMSGSIZE) => DropCause::TooLarge,
-        _ => DropCause::SendFailed,
-    }
-}
-
 /// What the kernel or a device says that does not segment for us.
 fn gso_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(nix::libc::EIO | nix::libc::EINVAL | nix::libc::EMSGSIZE))
@@ -217,8 +206,10 @@ fn next_run(batch: &Batch, at: usize, unfragmented: usize) -> Run {
 
 #[cfg(target_os = "linux")]
 fn send_equal(socket: &UdpSocket, batch: &Batch, at: usize, count: usize) -> io::Result<()> {
-    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+    use std::io::IoSlice;
     use std::os::fd::AsRawFd;
+
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
     let entries = &batch.entries[at..at + count];
     let bytes = &batch.bytes[entries[0].start..entries[count - 1].end];
@@ -236,46 +227,6 @@ fn send_equal(socket: &UdpSocket, batch: &Batch, at: usize, count: usize) -> io:
 #[cfg(not(target_os = "linux"))]
 fn send_equal(_: &UdpSocket, _: &Batch, _: usize, _: usize) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(nix::libc::EINVAL))
-}
-
-/// Tells how many went, or how many are lost to an error.
-#[cfg(target_os = "linux")]
-fn send_each(
-    socket: &UdpSocket,
-    batch: &Batch,
-    at: usize,
-    count: usize,
-) -> Result<usize, (usize, io::Error)> {
-    use nix::sys::socket::{MsgFlags, MultiHeaders, sendmmsg};
-    use std::os::fd::AsRawFd;
-
-    if count == 1 {
-        return send_one(socket, batch, at);
-    }
-    let slices: Vec<[IoSlice<'_>; 1]> = batch.entries[at..at + count]
-        .iter()
-        .map(|entry| [IoSlice::new(&batch.bytes[entry.start..entry.end])])
-        .collect();
-    let addresses: [Option<()>; PER_CALL] = [None; PER_CALL];
-    let mut headers = MultiHeaders::<()>::preallocate(count, None);
-    match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, &addresses[..count], [], MsgFlags::empty()) {
-        // It stops at the first that fails; the next call says why.
-        Ok(sent) => match sent.count() {
-            0 => Err((1, io::ErrorKind::WriteZero.into())),
-            count => Ok(count),
-        },
-        Err(errno) => Err((1, errno.into())),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send_each(socket: &UdpSocket, batch: &Batch, at: usize, _: usize) -> Result<usize, (usize, io::Error)> {
-    send_one(socket, batch, at)
-}
-
-fn send_one(socket: &UdpSocket, batch: &Batch, at: usize) -> Result<usize, (usize, io::Error)> {
-    let entry = batch.entries[at];
-    socket.send(&batch.bytes[entry.start..entry.end]).map(|_| 1).map_err(|error| (1, error))
 }
 
 /// An error that the kernel keeps for the socket: the answer of a host without a daemon.
