@@ -34,6 +34,7 @@
 //! | requests of a server | `XRayLayer` (feature `tower`) | |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
 //! | spans of `tracing`, those of libraries above all | | `XRayTracing` (feature `tracing`) |
+//! | calls of a gRPC client | | `XRayGrpcLayer` (feature `grpc`) |
 //! | a message or job that brings a trace header | [`Recorder::segment`] | |
 //!
 //! Guards end when they are dropped, or at `end()`. What is said of a segment or subsegment goes through its [`Entity`]:
@@ -133,6 +134,7 @@
 //! | `tower` | yes | `XRayLayer`: a segment for each request of an axum, tonic or hyper server |
 //! | `tokio` | yes | `spawn` and `spawn_blocking` |
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
+//! | `grpc` | no | `XRayGrpcLayer`: a remote subsegment for each call, unary or streaming, of a gRPC client such as tonic's |
 //! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
 //! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
@@ -209,6 +211,8 @@ mod late_keep;
 mod listener;
 mod naming;
 mod note;
+#[cfg(any(feature = "grpc", feature = "reqwest"))]
+mod outgoing;
 mod panic;
 mod record;
 mod recorder;
@@ -281,6 +285,8 @@ pub use segment::{Segment, SegmentBuilder, begin_segment, in_segment};
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};
 pub use subsegment::{Subsegment, begin_subsegment, in_subsegment};
+#[cfg(feature = "grpc")]
+pub use tower::{XRayGrpcBody, XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};
 #[cfg(feature = "tower")]
 pub use tower::{XRayBody, XRayLayer, XRayResponseFuture, XRayService};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};

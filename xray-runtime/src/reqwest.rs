@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::http::Extensions;
-use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use ::http::header::CONTENT_LENGTH;
 use ::reqwest::{Request, Response};
 use async_trait::async_trait;
 use reqwest_middleware::{Error, Middleware, Next, Result};
@@ -13,11 +13,9 @@ use crate::entity::{Entity, Namespace, current};
 use crate::error::{self, ErrorClass};
 use crate::future::FutureExt;
 use crate::http::{HttpRequest, HttpResponse, url_without_secrets};
+use crate::outgoing::inject;
 use crate::record::FIRST;
-use crate::trace_header::{Sampled, TraceHeader};
 use crate::wildcard::wildcard_match;
-
-const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// A middleware for reqwest clients, through `reqwest_middleware`: each request is a remote subsegment of what is current, named after the host, and
 /// carries `X-Amzn-Trace-Id`, so that the called service goes on with the trace.
@@ -84,7 +82,7 @@ impl XRayMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         let subsegment = current();
-        inject(&mut request, &subsegment);
+        inject(request.headers_mut(), &subsegment);
         if !subsegment.is_recorded() {
             return next.run(request, extensions).await;
         }
@@ -127,33 +125,12 @@ impl Middleware for XRayMiddleware {
         }
         // Not sampled: no name is made, but the trace goes on.
         if context::current() < FIRST && context::current_tree().is_some() {
-            inject(&mut request, &current());
+            inject(request.headers_mut(), &current());
             return next.run(request, extensions).await;
         }
         let name = request.url().host_str().unwrap_or("unknown").to_owned();
         self.record(request, extensions, next).in_subsegment(name).await
     }
-}
-
-/// Gives the request the header, but where the user has set one.
-fn inject(request: &mut Request, entity: &Entity) {
-    if request.headers().contains_key(&TRACE_HEADER) {
-        return;
-    }
-    let Some(header) = entity.trace_header() else { return };
-    let value = HeaderValue::try_from(header.to_string())
-        // What the caller sent along with its ids may not stand in a header.
-        .or_else(|_| HeaderValue::try_from(without_data(&header).to_string()));
-    if let Ok(value) = value {
-        request.headers_mut().insert(TRACE_HEADER, value);
-    }
-}
-
-fn without_data(header: &TraceHeader) -> TraceHeader {
-    TraceHeader::default()
-        .with_root(header.root().unwrap_or_default())
-        .with_parent(header.parent().unwrap_or_default())
-        .with_sampled(Sampled::from(header.sampled() == Sampled::Sampled))
 }
 
 /// The texts of reqwest's errors hold the address with its query; what is recorded does not.

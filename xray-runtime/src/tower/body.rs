@@ -51,22 +51,30 @@ where
         let polled = this.inner.as_mut().poll_frame(cx);
         let over = match &polled {
             Poll::Pending => false,
-            Poll::Ready(None) => true,
+            Poll::Ready(None) => {
+                exchange.answer.finish();
+                true
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Buf::remaining);
                 exchange.answer.send(bytes, &*this.inner);
+                // Nothing follows trailers, whether the body says so or not.
+                let over = frame.is_trailers() || this.inner.is_end_stream();
                 if let Some(trailers) = frame.trailers_ref() {
                     exchange.answer.note_grpc_status(trailers);
                 }
-                this.inner.is_end_stream()
+                if over {
+                    exchange.answer.finish();
+                }
+                over
             }
             Poll::Ready(Some(Err(error))) => {
                 failure::record(exchange.answer.key, error, "the body of the response ended in an error");
+                exchange.answer.end();
                 true
             }
         };
         if over {
-            exchange.answer.end();
             entered.finish();
             *this.exchange = None;
         } else {

@@ -4,6 +4,7 @@ use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ::http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 
+use super::grpc_status::{self, UNKNOWN};
 use super::{Options, request};
 use crate::entity::Entity;
 use crate::http::{HttpResponse, StatusFlags};
@@ -17,7 +18,6 @@ use crate::tree::{Decision, Tree};
 use crate::wildcard::wildcard_match;
 
 const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Dropped before the response is complete, the segment ends as cancelled.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Answer {
     sent: u64,
     /// Nothing more is to come: servers drop such a body without asking it again.
     complete: bool,
+    /// It is gRPC, which has to say yet how it went.
+    awaits_grpc_status: bool,
 }
 
 /// Methods whose responses have no body.
@@ -75,6 +77,7 @@ impl Exchange {
             content_length: None,
             sent: 0,
             complete: false,
+            awaits_grpc_status: false,
         };
         Some(Self { scope: Scope::root(root), answer })
     }
@@ -113,12 +116,16 @@ impl Answer {
         });
         self.status = Some(status.as_u16());
         self.note_response(self.content_length);
+        self.awaits_grpc_status = status == StatusCode::OK && grpc_status::is_grpc(response.headers());
         self.note_grpc_status(response.headers());
         if let Some(header) = self.header.take() {
             response.headers_mut().insert(TRACE_HEADER, header);
         }
         let over = !has_body || response.body().is_end_stream();
         self.look_for_end(response.body());
+        if over {
+            self.note_missing_status();
+        }
         over
     }
 
@@ -135,6 +142,12 @@ impl Answer {
             || self.content_length.is_some_and(|length| self.sent >= length);
     }
 
+    /// The body has been sent to its end.
+    pub(super) fn finish(&mut self) {
+        self.note_missing_status();
+        self.end();
+    }
+
     /// The body has ended, well or not.
     pub(super) fn end(&self) {
         if self.status.is_some() && self.content_length.is_none() {
@@ -148,11 +161,17 @@ impl Answer {
     }
 
     /// gRPC says how it went in the trailers, or in the headers where there is no message.
-    pub(super) fn note_grpc_status(&self, headers: &HeaderMap) {
-        let Some(code) = headers.get(GRPC_STATUS) else { return };
-        // What is no number is Unknown.
-        let code = code.to_str().ok().and_then(|code| code.trim().parse().ok()).unwrap_or(2);
+    pub(super) fn note_grpc_status(&mut self, headers: &HeaderMap) {
+        let Some(code) = grpc_status::code_of(headers) else { return };
+        self.awaits_grpc_status = false;
         Entity::local(self.key).set_flags(StatusFlags::from_grpc(code));
+    }
+
+    /// At the end of a response of gRPC that does not say how it went.
+    fn note_missing_status(&mut self) {
+        if std::mem::take(&mut self.awaits_grpc_status) {
+            Entity::local(self.key).set_flags(StatusFlags::from_grpc(UNKNOWN));
+        }
     }
 }
 
@@ -162,10 +181,11 @@ impl Drop for Exchange {
         if !entered.is_recorded() {
             return;
         }
-        self.answer.end();
         if self.answer.complete {
+            self.answer.finish();
             entered.finish();
         } else {
+            self.answer.end();
             entered.suspend();
         }
     }

@@ -4,6 +4,13 @@ mod body;
 mod exchange;
 mod failure;
 mod future;
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(feature = "grpc")]
+mod grpc_body;
+#[cfg(feature = "grpc")]
+mod grpc_call;
+mod grpc_status;
 mod request;
 mod service;
 
@@ -12,6 +19,10 @@ use std::sync::Arc;
 
 pub use body::XRayBody;
 pub use future::XRayResponseFuture;
+#[cfg(feature = "grpc")]
+pub use grpc::{XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};
+#[cfg(feature = "grpc")]
+pub use grpc_body::XRayGrpcBody;
 pub use service::XRayService;
 
 use tower_layer::Layer;
@@ -27,7 +38,8 @@ use crate::recorder::{Core, Recorder, current_core, is_overridden};
 /// names the segment. The segment is current while the handler runs, and ends when the **body** of the response
 /// has been sent: what a streaming body calls is recorded too. Where the client goes away before, the
 /// segment gets the annotation `cancelled`. Upgrades (101), and responses without a body, end it at once. A gRPC
-/// response has the flags of its `grpc-status`, from the headers or the trailers.
+/// response has the flags of its `grpc-status`, from the headers or the trailers, which end it; one that ends without a status counts as
+/// `Unknown`, a fault. tonic takes the layer as it is (`Server::builder().layer(XRayLayer::new())`), unary and streaming.
 ///
 /// With the feature `axum` the template of the route (`/users/{id}`) becomes the annotation `route`, so that filters and
 /// groups see one route and not a thousand addresses. Put the layer on with [`Router::layer`], which runs once the route is
