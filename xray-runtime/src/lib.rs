@@ -33,9 +33,10 @@
 //! | a future | [`.in_segment("name")`](FutureExt::in_segment) | [`.in_subsegment("name")`](FutureExt::in_subsegment) |
 //! | requests of a server | `XRayLayer` (feature `tower`) | |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
+//! | calls of a client of the AWS SDK for Rust | | `XRayInterceptor` (feature `aws-sdk`) |
 //! | spans of `tracing`, those of libraries above all | | `XRayTracing` (feature `tracing`) |
 //! | calls of a gRPC client | | `XRayGrpcLayer` (feature `grpc`) |
-//! | a message or job that brings a trace header | [`Recorder::segment`] | |
+//! | a message or job that brings a trace header | [`in_message_segment`], or [`Recorder::segment`] | |
 //!
 //! Guards end when they are dropped, or at `end()`. What is said of a segment or subsegment goes through its [`Entity`]:
 //! a guard dereferences to it, [`current`] and [`current_segment`] find it. All its methods take `&self`.
@@ -136,6 +137,7 @@
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
 //! | `grpc` | no | `XRayGrpcLayer`: a remote subsegment for each call, unary or streaming, of a gRPC client such as tonic's |
 //! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
+//! | `aws-sdk` | no | `XRayInterceptor`: a subsegment for each call of a client of the AWS SDK for Rust, any of them |
 //! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
 //! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
@@ -191,11 +193,14 @@
 //! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
 //! back. The crate is for Unix, and tested on Linux; only there do several documents leave in one system call.
 //!
-//! Not here yet: SQL queries, calls of the AWS SDK, Lambda, the W3C `traceparent` header.
+//! Not here yet: SQL queries, Lambda, the W3C `traceparent` header.
 
 mod annotation;
 mod awaiting;
+#[cfg(feature = "aws-sdk")]
+mod aws_sdk;
 mod capture;
+mod carrier;
 mod clock;
 mod context;
 mod daemon_address;
@@ -259,6 +264,9 @@ pub use annotation::{
     AnnotationKeyPolicy, AnnotationValue, MAX_ANNOTATION_KEY_CHARS, MAX_ANNOTATION_VALUE_CHARS,
     MAX_ANNOTATIONS, ToAnnotation,
 };
+#[cfg(feature = "aws-sdk")]
+pub use aws_sdk::{InvalidAwsParameters, XRayInterceptor};
+pub use carrier::{Carrier, CarrierMut, MESSAGE_TRACE_HEADER, in_message_segment};
 pub use daemon_address::{DaemonAddress, Endpoint, InvalidDaemonAddress};
 pub use entity::{Entity, Namespace, current, current_segment};
 pub use error::ErrorClass;

@@ -103,6 +103,9 @@ pub(crate) enum Fact {
     Request(Box<HttpRequest>),
     Response(HttpResponse),
     User(Box<str>),
+    /// Members of the block `aws`, as JSON. Each adds to those before.
+    #[cfg(feature = "aws-sdk")]
+    Aws(Box<str>),
     Origin(Cow<'static, str>),
     Precursor(EntityId),
     SamplingRule(Arc<str>),
@@ -205,6 +208,8 @@ impl Fact {
             }
             Self::Response(_) => 48,
             Self::User(user) => user.len() + 10,
+            #[cfg(feature = "aws-sdk")]
+            Self::Aws(members) => members.len() + 9,
             Self::Origin(origin) => origin.len() + 12,
             Self::Precursor(_) => 19,
             Self::SamplingRule(_) | Self::Traced | Self::Flags(_) => 16,

@@ -132,6 +132,8 @@ impl Writer<'_> {
         let overflow = self.annotations(out, notes, cancelled);
         self.metadata(out, notes, &overflow);
         self.http(out, notes);
+        #[cfg(feature = "aws-sdk")]
+        super::aws::aws(out, notes);
         if let Some(user) = last(notes, |fact| if let Fact::User(user) = fact { Some(user) } else { None }) {
             json::member(out, "user", user);
         }
@@ -368,6 +370,8 @@ pub(super) fn described(fact: &Fact) -> Option<Cow<'static, str>> {
             Some("cause.exceptions.stack".into())
         }
         Fact::Annotation(key, _) => Some(format!("annotations.{key}").into()),
+        #[cfg(feature = "aws-sdk")]
+        Fact::Aws(_) => Some("aws".into()),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Segment documents from records: whole trees in one pass, streamed and oversized ones piece by piece.
 
+#[cfg(feature = "aws-sdk")]
+mod aws;
 mod cause;
 mod direct;
 mod entity;
@@ -9,6 +11,8 @@ mod name;
 mod pending;
 mod trim;
 
+#[cfg(feature = "aws-sdk")]
+pub(crate) use aws::AwsMembers;
 pub(crate) use json::nesting;
 
 use std::collections::HashMap;

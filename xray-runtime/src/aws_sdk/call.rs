@@ -1,0 +1,248 @@
+//! One call from its beginning to its result, or to where it is dropped.
+
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::endpoint::EndpointResolverParams;
+use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SigningName;
+use aws_types::region::Region;
+
+use super::failure;
+use super::members;
+use super::parameters::{Parameters, Rules};
+use crate::context;
+use crate::document::AwsMembers;
+use crate::entity::{Entity, Namespace};
+use crate::error::{self, ErrorClass};
+use crate::http::{HttpResponse as Answer, StatusFlags};
+use crate::record::{FIRST, Fact};
+use crate::scope::Scope;
+
+/// How much sooner than the client's a clock of ours may say that the time is over: its clock started a little before.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(1);
+
+/// The state of a call, which the client keeps with it and drops with it.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Ends the subsegment when the call is dropped.
+    scope: Scope,
+    entity: Entity,
+    /// The service as the subsegment is named.
+    service: String,
+    started: Instant,
+    /// The time for the call with all its attempts: nobody is told when it is over, the call is just dropped.
+    timeout: Option<Duration>,
+    described: bool,
+    finished: bool,
+}
+
+impl Storable for Call {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Call {
+    /// Begins the subsegment of a call. None where nothing is recorded.
+    pub(super) fn begin(config: &ConfigBag) -> Option<Self> {
+        let service = service(config);
+        let outer = context::current();
+        let key = context::begin_named(service.clone().into());
+        if key < FIRST {
+            return None;
+        }
+        let entity = Entity::new(key, context::current_tree());
+        let scope = Scope::begun(key, None);
+        // The call's other half runs in a later poll, and between them this thread does other things.
+        context::set_current(outer);
+        entity.set_namespace(Namespace::Aws);
+        let timeout = config.load::<TimeoutConfig>().and_then(TimeoutConfig::operation_timeout);
+        Some(Self {
+            scope,
+            entity,
+            service,
+            started: Instant::now(),
+            timeout,
+            described: false,
+            finished: false,
+        })
+    }
+
+    pub(super) fn entity(&self) -> &Entity {
+        &self.entity
+    }
+
+    /// What the request says.
+    pub(super) fn requested(
+        &self,
+        config: &ConfigBag,
+        request: &HttpRequest,
+        parameters: &Parameters,
+    ) -> AwsMembers {
+        let mut members = called(config);
+        if let Some(rules) = self.rules(config, parameters) {
+            let endpoint = config.load::<EndpointResolverParams>();
+            members::of_request(&mut members, &self.service, &rules.request, request, endpoint);
+        }
+        members
+    }
+
+    fn rules<'p>(&self, config: &ConfigBag, parameters: &'p Parameters) -> Option<&'p Rules> {
+        parameters.rules(&self.service, config.load::<Metadata>()?.name())
+    }
+
+    pub(super) fn describe(&mut self, members: AwsMembers) {
+        self.described = true;
+        self.note(members);
+    }
+
+    fn note(&self, members: AwsMembers) {
+        if members.left_out > 0
+            && let Some(tree) = self.entity.tree()
+        {
+            let truncated = &tree.core.counts.truncated;
+            truncated.fetch_add(members.left_out, std::sync::atomic::Ordering::Relaxed);
+        }
+        if let Some(fact) = members.into_fact() {
+            self.entity.note(fact);
+        }
+    }
+
+    /// Says what came of the call, and ends its subsegment.
+    pub(super) fn finish(
+        config: &mut ConfigBag,
+        context: &FinalizerInterceptorContextRef<'_>,
+        parameters: &Parameters,
+    ) {
+        let Some(call) = config.load::<Self>().filter(|call| !call.finished) else { return };
+        let mut members = if call.described { AwsMembers::default() } else { called(config) };
+        let attempts = config.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts);
+        let rules = call.rules(config, parameters);
+        let failed = context.output_or_error().and_then(Result::err);
+        let response = context.response();
+        let mut said = failure::Said::default();
+        if let Some(response) = response {
+            if failed.is_some() {
+                said = failure::said(response);
+            }
+            ids(&mut members, response, said.request_id.as_deref());
+            if let Some(rules) = rules {
+                members::of_response(&mut members, &call.service, &rules.response, response);
+            }
+        }
+        if attempts > 1 {
+            members.number("retries", (attempts - 1).into());
+        }
+        let cause = failed.map(|failed| failure::of(failed, response, said));
+        let answer = response.map(answer);
+        let Some(call) = config.get_mut_from_interceptor_state::<Self>() else { return };
+        call.end_with(|call| {
+            call.note(members);
+            if let Some(answer) = answer {
+                call.entity.note(Fact::Response(answer));
+            }
+            match cause {
+                Some(Some((cause, class))) => error::record(&call.entity, cause, class.bits(), None),
+                Some(None) => {}
+                None => {
+                    // An operation may have an answer that other operations would fail with.
+                    let status = answer.and_then(|answer| answer.status).unwrap_or_default();
+                    call.entity.set_flags(StatusFlags::from_http(status));
+                }
+            }
+        });
+    }
+
+    /// Makes the subsegment current, lets something be said of it, and ends it.
+    fn end_with(&mut self, say: impl FnOnce(&Self)) {
+        self.finished = true;
+        let mut scope = std::mem::replace(&mut self.scope, Scope::off());
+        let entered = scope.enter();
+        say(self);
+        entered.finish();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.finished || std::thread::panicking() {
+            return;
+        }
+        if let Some(timeout) = self.timeout
+            && self.started.elapsed() + CLOCKS_DIFFER >= timeout
+        {
+            self.end_with(|call| {
+                // As the caller's error has it, so that it is known again.
+                let mut cause = error::cause_of(&MaybeTimeoutError { duration: timeout });
+                cause.exceptions.iter_mut().for_each(|exception| exception.remote = true);
+                error::record(&call.entity, cause, ErrorClass::Fault.bits(), None);
+            });
+        }
+    }
+}
+
+/// The SDK's error of a call whose time is over, which nobody but the caller is given. One error is one exception: name and text are the
+/// SDK's.
+#[derive(Debug)]
+struct MaybeTimeoutError {
+    duration: Duration,
+}
+
+impl std::fmt::Display for MaybeTimeoutError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "operation timeout (all attempts including retries) occurred after {:?}", self.duration)
+    }
+}
+
+impl std::error::Error for MaybeTimeoutError {}
+
+/// The service as X-Ray's SDK for Python has it: mostly the name that is signed for.
+fn service(config: &ConfigBag) -> String {
+    let name = match (config.load::<SigningName>(), config.load::<Metadata>()) {
+        (Some(name), _) => name.as_ref(),
+        (None, Some(metadata)) => metadata.service(),
+        (None, None) => "aws",
+    };
+    name.to_ascii_lowercase()
+}
+
+/// Whether the call is one of those that carry what is recorded, or that decide what is.
+pub(super) fn carries_traces(config: &ConfigBag) -> bool {
+    config.load::<SigningName>().is_some_and(|name| name.as_ref() == "xray")
+        && config.load::<Metadata>().is_some_and(|metadata| {
+            ["PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"]
+                .contains(&metadata.name())
+        })
+}
+
+fn called(config: &ConfigBag) -> AwsMembers {
+    let mut members = AwsMembers::default();
+    if let Some(metadata) = config.load::<Metadata>() {
+        members.text("operation", metadata.name());
+    }
+    if let Some(region) = config.load::<Region>() {
+        members.text("region", region.as_ref());
+    }
+    members
+}
+
+fn ids(members: &mut AwsMembers, response: &HttpResponse, in_body: Option<&str>) {
+    let header = |name| response.headers().get(name).filter(|id: &&str| !id.is_empty());
+    let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).or(in_body);
+    if let Some(id) = request_id {
+        members.text("request_id", id);
+    }
+    if let Some(id) = header("x-amz-id-2") {
+        members.text("id_2", id);
+    }
+}
+
+fn answer(response: &HttpResponse) -> Answer {
+    let answer = Answer::new().with_status(response.status().as_u16());
+    match response.headers().get("content-length").and_then(|length| length.trim().parse().ok()) {
+        Some(length) => answer.with_content_length(length),
+        None => answer,
+    }
+}

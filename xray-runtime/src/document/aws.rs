@@ -1,0 +1,147 @@
+//! `aws`: what a document says of a call to a service of AWS.
+
+use super::json;
+use crate::record::{Fact, Note};
+
+/// Levels of arrays and objects of one value: so few that an entity may have it at any depth.
+const MAX_NESTING: usize = super::NESTING_ANYWHERE as usize;
+
+/// Bytes of the JSON of one value.
+const MAX_VALUE_BYTES: usize = 4096;
+
+/// Bytes of all that one side of a call says, request or response.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Members of the block `aws`, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct AwsMembers {
+    json: Vec<u8>,
+    /// Values that were too large or nested too deep.
+    pub(crate) left_out: u64,
+}
+
+impl AwsMembers {
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        let kept = xray_error::cut(text, MAX_VALUE_BYTES / 4);
+        self.left_out += u64::from(kept.len() < text.len());
+        if self.has_room(key, kept.len()) {
+            self.key(key);
+            json::string(&mut self.json, kept);
+        }
+    }
+
+    pub(crate) fn number(&mut self, key: &str, number: u64) {
+        if self.has_room(key, 20) {
+            self.key(key);
+            json::number(&mut self.json, number);
+        }
+    }
+
+    /// A value that is valid JSON already.
+    pub(crate) fn raw(&mut self, key: &str, value: &str) {
+        if value.len() > MAX_VALUE_BYTES || json::nesting(value) > MAX_NESTING {
+            self.left_out += 1;
+        } else if self.has_room(key, value.len()) {
+            self.key(key);
+            self.json.extend_from_slice(value.as_bytes());
+        }
+    }
+
+    pub(crate) fn texts<'t>(&mut self, key: &str, texts: impl IntoIterator<Item = &'t str>) {
+        let mut array = vec![b'['];
+        for text in texts {
+            if array.len() + text.len() > MAX_VALUE_BYTES {
+                self.left_out += 1;
+                break;
+            }
+            if array.len() > 1 {
+                array.push(b',');
+            }
+            json::string(&mut array, text);
+        }
+        array.push(b']');
+        if self.has_room(key, array.len()) {
+            self.key(key);
+            self.json.append(&mut array);
+        }
+    }
+
+    fn has_room(&mut self, key: &str, bytes: usize) -> bool {
+        let fits = self.json.len() + key.len() + bytes <= MAX_BYTES;
+        self.left_out += u64::from(!fits);
+        fits
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.json.is_empty() {
+            self.json.push(b',');
+        }
+        json::string(&mut self.json, key);
+        self.json.push(b':');
+    }
+
+    /// None where nothing was said.
+    pub(crate) fn into_fact(self) -> Option<Fact> {
+        let json = String::from_utf8(self.json).ok().filter(|json| !json.is_empty())?;
+        Some(Fact::Aws(json.into()))
+    }
+}
+
+/// All that was said of the call, which adds up: the request's part, then the response's.
+pub(super) fn aws(out: &mut Vec<u8>, notes: &[Note]) {
+    let mut separator: &[u8] = b",\"aws\":{";
+    for note in notes {
+        if let Fact::Aws(members) = &note.fact {
+            out.extend_from_slice(separator);
+            out.extend_from_slice(members.as_bytes());
+            separator = b",";
+        }
+    }
+    if separator.len() == 1 {
+        out.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(members: impl IntoIterator<Item = AwsMembers>) -> String {
+        let facts = members.into_iter().filter_map(AwsMembers::into_fact);
+        let notes: Vec<_> = facts.map(|fact| Note { index: 0, fact }).collect();
+        let mut out = Vec::new();
+        aws(&mut out, &notes);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_adds_up_to_one_block() {
+        let (mut request, mut response) = (AwsMembers::default(), AwsMembers::default());
+        request.text("operation", "Pu\"t");
+        request.raw("consistent_read", "true");
+        request.texts("table_names", ["a", "\n"]);
+        response.number("retries", 2);
+        assert_eq!(
+            written([request, AwsMembers::default(), response]),
+            r#","aws":{"operation":"Pu\"t","consistent_read":true,"table_names":["a","\n"],"retries":2}"#
+        );
+        assert_eq!(written([]), "");
+    }
+
+    #[test]
+    fn what_is_too_large_is_left_out_and_counted() {
+        let mut members = AwsMembers::default();
+        members.raw("large", &format!("\"{}\"", "x".repeat(MAX_VALUE_BYTES)));
+        members.raw("deep", &format!("{}{}", "[".repeat(MAX_NESTING + 1), "]".repeat(MAX_NESTING + 1)));
+        members.texts("many", std::iter::repeat_n("0123456789", 1000));
+        members.text("long", &"é".repeat(5000));
+        assert_eq!(members.left_out, 4);
+        for n in 0..100 {
+            members.raw(&n.to_string(), &format!("\"{}\"", "x".repeat(1000)));
+        }
+        assert!(members.left_out > 80);
+        let json = written([members]);
+        assert!(json.len() < MAX_BYTES + 100, "{}", json.len());
+        serde_json::from_str::<serde_json::Value>(&format!("{{{}}}", &json[1..])).unwrap();
+    }
+}
