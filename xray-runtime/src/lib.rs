@@ -34,6 +34,8 @@
 //! | requests of a server | `XRayLayer` (feature `tower`) | |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
 //! | calls of a client of the AWS SDK for Rust | | `XRayInterceptor` (feature `aws-sdk`) |
+//! | queries, transactions and waits for the pool of sqlx | | `XRayPool` (feature `sqlx`) |
+//! | calls of another database driver | | [`Sql`], with [`begin_subsegment`] |
 //! | spans of `tracing`, those of libraries above all | | `XRayTracing` (feature `tracing`) |
 //! | calls of a gRPC client | | `XRayGrpcLayer` (feature `grpc`) |
 //! | a message or job that brings a trace header | [`in_message_segment`], or [`Recorder::segment`] | |
@@ -138,6 +140,8 @@
 //! | `grpc` | no | `XRayGrpcLayer`: a remote subsegment for each call, unary or streaming, of a gRPC client such as tonic's |
 //! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
 //! | `aws-sdk` | no | `XRayInterceptor`: a subsegment for each call of a client of the AWS SDK for Rust, any of them |
+//! | `sqlx` | no | `XRayPool`: a remote subsegment for each query, transaction and wait for a connection of sqlx |
+//! | `sqlx-without-macros` | no | the same where the feature `macros` of sqlx is off in the whole program, which saves the time to compile it |
 //! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
 //! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
@@ -229,6 +233,9 @@ mod scope;
 mod segment;
 #[cfg(feature = "tokio")]
 mod spawn;
+mod sql;
+#[cfg(feature = "sqlx-without-macros")]
+mod sqlx;
 mod subsegment;
 #[cfg(feature = "tower")]
 mod tower;
@@ -292,6 +299,9 @@ pub use sampling::{CentralSampler, CentralSamplerBuilder};
 pub use segment::{Segment, SegmentBuilder, begin_segment, in_segment};
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};
+pub use sql::{MAX_SQL_TEXT_CHARS, Sql, SqlPreparation};
+#[cfg(feature = "sqlx-without-macros")]
+pub use sqlx::{TracedConnection, TracedDatabase, XRayConnection, XRayPool, XRayTransaction};
 pub use subsegment::{Subsegment, begin_subsegment, in_subsegment};
 #[cfg(feature = "grpc")]
 pub use tower::{XRayGrpcBody, XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};

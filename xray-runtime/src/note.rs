@@ -41,7 +41,7 @@ impl Chunk {
             self.compact();
         }
         // An entity without its name would be worse than a little too much.
-        if self.bytes + bytes > self.notes_limit && !matches!(fact, Fact::Name(_) | Fact::Flags(_)) {
+        if self.bytes + bytes > self.notes_limit && !matches!(fact, Fact::Name(_) | Fact::Sql(_) | Fact::Flags(_)) {
             return Noted::Full;
         }
         if let Some(record) = self.record_mut(key) {
@@ -81,6 +81,9 @@ pub(crate) fn compact(notes: &mut Vec<Note>) -> usize {
             Fact::Annotation(key, _) => Some(("annotation", "", key.as_ref())),
             Fact::Metadata(entry) => Some(("metadata", entry.namespace.as_ref(), entry.key.as_ref())),
             Fact::User(_) => Some(("user", "", "")),
+            Fact::Sql(_) => Some(("sql", "", "")),
+            Fact::Query(_) => Some(("query", "", "")),
+            Fact::Preparation(_) => Some(("preparation", "", "")),
             Fact::Origin(_) => Some(("origin", "", "")),
             Fact::Traced => Some(("traced", "", "")),
             Fact::Request(_) => Some(("request", "", "")),

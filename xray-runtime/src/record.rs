@@ -12,6 +12,7 @@ use crate::exception::Exception;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::note::NOTES_LIMIT;
 use crate::panic::PanicNote;
+use crate::sql::{Sql, SqlPreparation};
 use crate::trace_id::EntityId;
 use crate::tree::Tree;
 
@@ -103,6 +104,12 @@ pub(crate) enum Fact {
     Request(Box<HttpRequest>),
     Response(HttpResponse),
     User(Box<str>),
+    /// What was asked of which database; where it has a name, that is the entity's.
+    Sql(Arc<Sql>),
+    /// The text of a query, without its literals.
+    Query(Box<str>),
+    /// How the query was prepared.
+    Preparation(SqlPreparation),
     /// Members of the block `aws`, as JSON. Each adds to those before.
     #[cfg(feature = "aws-sdk")]
     Aws(Box<str>),
@@ -208,6 +215,9 @@ impl Fact {
             }
             Self::Response(_) => 48,
             Self::User(user) => user.len() + 10,
+            Self::Sql(sql) => sql.estimate(),
+            Self::Query(query) => query.len() + 20,
+            Self::Preparation(_) => 26,
             #[cfg(feature = "aws-sdk")]
             Self::Aws(members) => members.len() + 9,
             Self::Origin(origin) => origin.len() + 12,

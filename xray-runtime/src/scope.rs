@@ -94,6 +94,12 @@ impl Scope {
         Self::of(State::Off)
     }
 
+    /// Whether it carries the tree of another place.
+    #[cfg(feature = "sqlx-without-macros")]
+    pub(crate) fn is_carried(&self) -> bool {
+        matches!(&*self.0, State::Carried { .. })
+    }
+
     pub(crate) fn root(root: Root) -> Self {
         Self::of(State::Root(Box::new(root)))
     }

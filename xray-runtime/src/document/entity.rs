@@ -63,9 +63,13 @@ impl Writer<'_> {
         let id = self.tree.entity_id(index);
         let fallback = &self.tree.core.settings.service;
         if record.name.is_empty() {
-            let name = last(notes, |fact| if let Fact::Name(name) = fact { Some(name) } else { None });
+            let name = last(notes, |fact| match fact {
+                Fact::Name(name) => Some(name.as_ref()),
+                Fact::Sql(sql) => sql.name.as_deref(),
+                _ => None,
+            });
             self.names
-                .of_text(name.map_or("", |name| name.as_ref()), fallback)
+                .of_text(name.unwrap_or_default(), fallback)
                 .write(out, follows, id, self.times, start, end);
         } else {
             self.names.of_literal(record.name, fallback).write(out, follows, id, self.times, start, end);
@@ -132,6 +136,7 @@ impl Writer<'_> {
         let overflow = self.annotations(out, notes, cancelled);
         self.metadata(out, notes, &overflow);
         self.http(out, notes);
+        self.sql(out, notes);
         #[cfg(feature = "aws-sdk")]
         super::aws::aws(out, notes);
         if let Some(user) = last(notes, |fact| if let Fact::User(user) = fact { Some(user) } else { None }) {
@@ -277,6 +282,18 @@ impl Writer<'_> {
         out.push(b'}');
     }
 
+    fn sql(&self, out: &mut Vec<u8>, notes: &[Note]) {
+        let sql = last(notes, |fact| if let Fact::Sql(sql) = fact { Some(sql.as_ref()) } else { None });
+        let query = last(notes, |fact| if let Fact::Query(query) = fact { Some(query.as_ref()) } else { None });
+        if sql.is_some() || query.is_some() {
+            let preparation = last(notes, |fact| match fact {
+                Fact::Preparation(preparation) => Some(preparation.as_str()),
+                _ => None,
+            });
+            super::sql::sql(out, sql, query, preparation);
+        }
+    }
+
     fn segment(&self, out: &mut Vec<u8>, notes: &[Note]) {
         if let Some(origin) =
             last(notes, |fact| if let Fact::Origin(origin) = fact { Some(origin) } else { None })
@@ -369,6 +386,7 @@ pub(super) fn described(fact: &Fact) -> Option<Cow<'static, str>> {
         Fact::Exceptions(_) | Fact::Panic(_) | Fact::Stack(..) | Fact::Frame(..) => {
             Some("cause.exceptions.stack".into())
         }
+        Fact::Query(_) => Some("sql.sanitized_query".into()),
         Fact::Annotation(key, _) => Some(format!("annotations.{key}").into()),
         #[cfg(feature = "aws-sdk")]
         Fact::Aws(_) => Some("aws".into()),

@@ -41,7 +41,7 @@ pub(super) fn http_response(out: &mut Vec<u8>, response: HttpResponse) {
 }
 
 /// Turns `,"a":1,"b":2` from `open` on into an object.
-fn close_members(out: &mut Vec<u8>, open: usize) {
+pub(super) fn close_members(out: &mut Vec<u8>, open: usize) {
     match out.get_mut(open) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),

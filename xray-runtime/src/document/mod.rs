@@ -9,6 +9,7 @@ mod http;
 mod json;
 mod name;
 mod pending;
+mod sql;
 mod trim;
 
 #[cfg(feature = "aws-sdk")]

@@ -14,7 +14,8 @@ use crate::record::{Fact, Metadata, Note};
 const SHORT_TEXT: usize = 100;
 
 /// Writes through `write`, and again with less, until the document that begins at `start` fits. In this order go: the largest
-/// entries of the metadata, the frames of stacks, the texts of annotations, the annotations.
+/// entries of the metadata, the frames of stacks, the text of a query, the texts of annotations, the
+/// annotations.
 pub(super) fn trim<'w>(
     out: &mut Vec<u8>,
     start: usize,
@@ -37,6 +38,7 @@ pub(super) fn trim<'w>(
         let excess = size - DOCUMENT_LIMIT;
         if !(drop_metadata(notes, &mut gone, excess)
             || drop_frames(notes, &mut gone)
+            || drop_query(notes, &mut gone)
             || cut_annotations(notes, &mut gone)
             || drop_rest(notes, &mut gone))
         {
@@ -100,6 +102,18 @@ fn drop_frames(notes: &mut Vec<Note>, gone: &mut Vec<String>) -> bool {
     dropped
 }
 
+fn drop_query(notes: &mut Vec<Note>, gone: &mut Vec<String>) -> bool {
+    let before = notes.len();
+    notes.retain(|note| {
+        let keep = !matches!(note.fact, Fact::Query(_));
+        if !keep {
+            name(gone, &note.fact);
+        }
+        keep
+    });
+    notes.len() < before
+}
+
 fn cut_annotations(notes: &mut [Note], gone: &mut Vec<String>) -> bool {
     let mut done = false;
     for note in notes {
@@ -122,7 +136,12 @@ fn drop_rest(notes: &mut Vec<Note>, gone: &mut Vec<String>) -> bool {
     let before = notes.len();
     notes.retain(|note| {
         let keep = match &note.fact {
-            Fact::Name(_) | Fact::SamplingRule(_) | Fact::Origin(_) | Fact::Response(_) => true,
+            Fact::Name(_)
+            | Fact::Sql(_)
+            | Fact::Preparation(_)
+            | Fact::SamplingRule(_)
+            | Fact::Origin(_)
+            | Fact::Response(_) => true,
             Fact::Metadata(entry) => entry.namespace == MARK_NAMESPACE,
             _ => false,
         };

@@ -1,0 +1,85 @@
+//! The databases whose connections execute queries: all of sqlx.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ::sqlx::{Database, Either, Error, Execute, Executor, SqlStr};
+use futures_core::Stream;
+
+/// As sqlx has them.
+pub(super) type BoxFuture<'e, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'e>>;
+pub(super) type BoxStream<'e, T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send + 'e>>;
+/// What a statement yields: how it ended, or a row.
+pub(super) type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
+
+/// A database whose connections execute queries. Every database of sqlx is one; there is nothing to implement.
+///
+/// As a bound of a function of yours `for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>` does, which sqlx's own
+/// pool asks for too. It is a trait of its own because rustc, asked whether a type that it does not know yet is an
+/// executor, would otherwise look for the connection of a connection without an end.
+pub trait TracedDatabase: Database {
+    #[doc(hidden)]
+    fn fetch_many<'e, 'q: 'e, E>(
+        connection: &'e mut Self::Connection,
+        query: E,
+    ) -> Pin<Box<dyn Stream<Item = Result<Either<Self::QueryResult, Self::Row>, Error>> + Send + 'e>>
+    where
+        E: 'q + Execute<'q, Self>;
+
+    #[doc(hidden)]
+    fn fetch_optional<'e, 'q: 'e, E>(
+        connection: &'e mut Self::Connection,
+        query: E,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Self::Row>, Error>> + Send + 'e>>
+    where
+        E: 'q + Execute<'q, Self>;
+
+    #[doc(hidden)]
+    fn prepare_with<'e>(
+        connection: &'e mut Self::Connection,
+        sql: SqlStr,
+        parameters: &'e [Self::TypeInfo],
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Statement, Error>> + Send + 'e>>;
+
+    #[cfg(feature = "sqlx")]
+    #[doc(hidden)]
+    fn describe<'e>(
+        connection: &'e mut Self::Connection,
+        sql: SqlStr,
+    ) -> Pin<Box<dyn Future<Output = Result<::sqlx::Describe<Self>, Error>> + Send + 'e>>;
+}
+
+impl<DB: Database> TracedDatabase for DB
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    fn fetch_many<'e, 'q: 'e, E>(connection: &'e mut DB::Connection, query: E) -> BoxStream<'e, Step<DB>>
+    where
+        E: 'q + Execute<'q, DB>,
+    {
+        connection.fetch_many(query)
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(
+        connection: &'e mut DB::Connection,
+        query: E,
+    ) -> BoxFuture<'e, Option<DB::Row>>
+    where
+        E: 'q + Execute<'q, DB>,
+    {
+        connection.fetch_optional(query)
+    }
+
+    fn prepare_with<'e>(
+        connection: &'e mut DB::Connection,
+        sql: SqlStr,
+        parameters: &'e [DB::TypeInfo],
+    ) -> BoxFuture<'e, DB::Statement> {
+        connection.prepare_with(sql, parameters)
+    }
+
+    #[cfg(feature = "sqlx")]
+    fn describe<'e>(connection: &'e mut DB::Connection, sql: SqlStr) -> BoxFuture<'e, ::sqlx::Describe<DB>> {
+        connection.describe(sql)
+    }
+}
