@@ -103,6 +103,18 @@
 //! a request says nothing, are left out; of adaptive sampling only the boosts are followed, where that is
 //! [switched on](CentralSamplerBuilder::adaptive_sampling).
 //!
+//! # Beside recording
+//!
+//! | what | how | where it is off (default) |
+//! |---|---|---|
+//! | code of yours is told when segments, and subsegments, begin and end, and may say something of them | [`listener`](RecorderBuilder::listener): [`SegmentListener`] | costs a branch a segment |
+//! | a segment that was not sampled is sent after all: it ends in a fault, was slow, or [was asked for](Entity::keep) | [`late_keep`](RecorderBuilder::late_keep): [`LateKeep`] | what is not sampled is not recorded |
+//! | a segment that is open for long is sent as in progress | [`heartbeat`](RecorderBuilder::heartbeat) | segments are sent when they have ended |
+//! | requests of some paths have no segment | [`skip_path`](RecorderBuilder::skip_path) | all have one |
+//!
+//! Documents go by UDP to the daemon ([`UdpExporter`]), or to a Unix socket ([`UnixExporter`]), as lines to a file or a pipe
+//! ([`JsonLinesExporter`]), straight to AWS X-Ray (`ApiExporter`, feature `api-exporter`), or wherever an [`Exporter`] of yours takes them.
+//!
 //! # Settings
 //!
 //! Set by methods of [`RecorderBuilder`]. X-Ray's environment variables win over code, as in X-Ray's other SDKs, and are
@@ -126,6 +138,10 @@
 //! | proxies whose `X-Forwarded-For` is trusted | | `trusted_hops` | the header's first address |
 //! | memory of ended segments that wait to be sent | | `queue_bytes` | 64 MiB |
 //! | where documents go | | `exporter` | the daemon, by UDP |
+//! | who is told of begins and ends | | `listener` | nobody |
+//! | segments that are sent though they were not sampled | | `late_keep` | none |
+//! | segments that are sent while they are open | | `heartbeat` | none |
+//! | paths of requests that have no segment | | `skip_path` | none |
 //!
 //! [`Recorder::in_memory`] reads no variables.
 //!
@@ -142,6 +158,7 @@
 //! | `aws-sdk` | no | `XRayInterceptor`: a subsegment for each call of a client of the AWS SDK for Rust, any of them |
 //! | `sqlx` | no | `XRayPool`: a remote subsegment for each query, transaction and wait for a connection of sqlx |
 //! | `sqlx-without-macros` | no | the same where the feature `macros` of sqlx is off in the whole program, which saves the time to compile it |
+//! | `api-exporter` | no | `ApiExporter`: documents go straight to AWS X-Ray, without a daemon |
 //! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
 //! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
@@ -192,6 +209,8 @@
 //! | an error | 10 links of its chain, 4,096 characters of a message, 50 frames | ours |
 //! | annotations, metadata and the like of one segment on one thread | 4 MiB | ours |
 //! | ended segments that wait for the exporter | 64 MiB ([`queue_bytes`](RecorderBuilder::queue_bytes)), 16,384 pieces | ours |
+//! | open segments that may be [kept late](LateKeep) | 1,024 at once, with 1,024 subsegments and 60,000 bytes of notes a thread each | ours |
+//! | open segments with a heartbeat | 131,072 | ours |
 //! | a segment that ended with open subsegments | waits 30 s, then goes as it is | ours |
 //!
 //! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
@@ -277,8 +296,11 @@ pub use carrier::{Carrier, CarrierMut, MESSAGE_TRACE_HEADER, in_message_segment}
 pub use daemon_address::{DaemonAddress, Endpoint, InvalidDaemonAddress};
 pub use entity::{Entity, Namespace, current, current_segment};
 pub use error::ErrorClass;
+#[cfg(feature = "api-exporter")]
+pub use exporter::ApiExporter;
 pub use exporter::{
-    Batch, Captured, CapturedEntity, Document, DropCause, Exporter, JsonLinesExporter, UdpExporter, UnixExporter,
+    Batch, Captured, CapturedEntity, Document, DropCause, Exporter, JsonLinesExporter, UdpExporter,
+    UnixExporter,
 };
 pub use future::{FutureExt, InSegment};
 pub use late_keep::LateKeep;

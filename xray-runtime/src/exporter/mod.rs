@@ -1,5 +1,7 @@
 //! From a shipment to the wire: the exporter's thread, and what it hands documents to.
 
+#[cfg(feature = "api-exporter")]
+mod api;
 mod batch;
 mod datagrams;
 mod json_lines;
@@ -15,6 +17,8 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicU32, Ordering};
 }
 
+#[cfg(feature = "api-exporter")]
+pub use api::ApiExporter;
 pub use batch::{Batch, Document, DropCause};
 pub use json_lines::JsonLinesExporter;
 pub use memory::{Captured, CapturedEntity};
