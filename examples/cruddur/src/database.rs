@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{FromRow, Row as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::{Connection as _, FromRow, Row as _, Sqlite, SqliteConnection};
+use xray_runtime::{XRayConnection, XRayPool};
 
 /// How many activities a feed shows.
 const FEED_LENGTH: i64 = 20;
@@ -77,10 +78,10 @@ pub(crate) struct NewActivity<'a> {
     pub(crate) reply_to: Option<&'a str>,
 }
 
-/// The database; a clone is another handle to the same one.
+/// The database; a clone is another handle to the same one. Each query is a subsegment of what asks it.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    pool: SqlitePool,
+    pool: XRayPool<Sqlite>,
 }
 
 impl Database {
@@ -96,6 +97,8 @@ impl Database {
             .await?;
         sqlx::raw_sql(include_str!("database/schema.sql")).execute(&pool).await?;
         sqlx::raw_sql(include_str!("database/seeds.sql")).execute(&pool).await?;
+        // The texts hold no secrets: values are bound. What happened until here is no part of a request.
+        let pool = XRayPool::new(pool).with_query_text(true).detect_version().await?;
         Ok(Self { pool })
     }
 
@@ -286,6 +289,13 @@ impl Database {
         }
         Ok(posts)
     }
+}
+
+/// A connection to an empty database in memory, which vanishes with it.
+pub(crate) async fn scratch() -> Result<XRayConnection<Sqlite>, sqlx::Error> {
+    let options = SqliteConnectOptions::new().in_memory(true);
+    let connection = SqliteConnection::connect_with(&options).await?;
+    XRayConnection::new(connection, &options).detect_version().await
 }
 
 impl FromRow<'_, SqliteRow> for Activity {

@@ -12,6 +12,8 @@
 //! | `/downstream` | `/downstream` | a call to another service |
 //! | `/downstream/{code}` | `/downstream/<code>` | a call that is answered with this status |
 //! | `/downstream-refused` | `/downstream-refused` | a call that nobody answers |
+//! | `/sqlite` | `/sqlite` | three queries |
+//! | `/sqlite-error` | `/sqlite-error` | a query that the database refuses |
 //!
 //! `/api/activities/home` and `/api/activities/notifications` are twins by themselves, with whatever headers they are sent.
 
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use xray_runtime::xray_capture;
 
 use crate::app::AppState;
+use crate::database;
 use crate::error::ApiError;
 
 /// Nothing listens on the discard port of any machine that this app meets.
@@ -41,6 +44,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/downstream", get(downstream))
         .route("/downstream/{code}", get(downstream_code))
         .route("/downstream-refused", get(downstream_refused))
+        .route("/sqlite", get(sqlite))
+        .route("/sqlite-error", get(sqlite_error))
 }
 
 async fn status(Path(code): Path<u16>) -> Result<StatusCode, ApiError> {
@@ -104,4 +109,20 @@ async fn downstream_refused(State(state): State<AppState>) -> (StatusCode, Json<
         Ok(answer) => (StatusCode::OK, Json(json!({ "got": answer.status().as_u16() }))),
         Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "err": error.to_string() }))),
     }
+}
+
+#[rollbar_report]
+async fn sqlite() -> Result<Json<Vec<[String; 1]>>, ApiError> {
+    let mut connection = database::scratch().await?;
+    sqlx::query("create table t (a text)").execute(&mut connection).await?;
+    sqlx::query("insert into t values ('secret')").execute(&mut connection).await?;
+    let rows: Vec<(String,)> = sqlx::query_as("select a from t").fetch_all(&mut connection).await?;
+    Ok(Json(rows.into_iter().map(|(a,)| [a]).collect()))
+}
+
+#[rollbar_report]
+async fn sqlite_error() -> Result<(), ApiError> {
+    let mut connection = database::scratch().await?;
+    sqlx::query("select * from nope").execute(&mut connection).await?;
+    Ok(())
 }

@@ -68,10 +68,24 @@ impl Traced {
     }
 }
 
-/// The names of an entity's subsegments.
-fn names(entity: &Value) -> Vec<&str> {
+/// The subsegments of an entity that are no calls of the database.
+fn steps(entity: &Value) -> Vec<&Value> {
     let subsegments = entity["subsegments"].as_array().map(Vec::as_slice).unwrap_or_default();
-    subsegments.iter().map(|subsegment| subsegment["name"].as_str().unwrap()).collect()
+    subsegments.iter().filter(|subsegment| subsegment.get("sql").is_none()).collect()
+}
+
+/// Their names.
+fn names(entity: &Value) -> Vec<&str> {
+    steps(entity).into_iter().map(|step| step["name"].as_str().unwrap()).collect()
+}
+
+/// What the database is asked in an entity and below it. Waits for the app's one connection may stand between.
+fn queries(entity: &Value) -> Vec<&Value> {
+    let subsegments = entity["subsegments"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = subsegments.iter().filter(|subsegment| {
+        subsegment.get("sql").is_some() && subsegment.pointer("/metadata/sql/operation").is_none()
+    });
+    own.chain(subsegments.iter().flat_map(queries)).collect()
 }
 
 #[tokio::test]
@@ -88,7 +102,7 @@ async fn notifications_show_the_captured_function_and_its_metadata() {
     assert_eq!(names(&segment), ["notifications-activities"]);
     let captured = &segment["subsegments"][0];
     assert_eq!(names(captured), ["mock_data"]);
-    let seen = &captured["subsegments"][0]["metadata"]["namespace"]["key"];
+    let seen = &steps(captured)[0]["metadata"]["namespace"]["key"];
     assert_eq!(seen["results-size"], 1);
     assert!(seen["now"].as_str().unwrap().ends_with("+00:00"), "{seen}");
     traced.app.stop().await;
@@ -132,8 +146,60 @@ async fn the_daemon_of_the_process_draws_the_trace() {
     drawn(&pages, &["Cruddur", "notifications-activities", "mock_data", "results-size"]);
     let statistics = app.stop().await;
     assert!(statistics.all_accounted_for());
-    assert_eq!(statistics.total(|stats| stats.sent), 3);
+    // The segment, the captured function, `mock_data` and two queries; a wait for the database may be one more.
+    assert!(statistics.total(|stats| stats.sent) >= 5);
     assert_eq!(statistics.daemon.map(|daemon| daemon.traces_shown), Some(1));
+}
+
+#[tokio::test]
+async fn the_trace_of_each_route_shows_its_sql() {
+    let traced = Traced::start().await;
+    for path in [
+        "/api/health-check",
+        "/api/activities/home",
+        "/api/activities/notifications",
+        "/api/activities/search?term=secret",
+        "/api/activities/@ada",
+        "/api/activities/nothing",
+        "/api/message_groups",
+        "/api/messages/@eve",
+        "/api/broken",
+    ] {
+        let segment = traced.traced(path).await;
+        let queries = queries(&segment);
+        assert!(!queries.is_empty(), "{path}: {segment}");
+        for query in queries {
+            assert_eq!(
+                (&query["name"], &query["namespace"]),
+                (&json!(":memory:"), &json!("remote")),
+                "{path}"
+            );
+            let text = query["sql"]["sanitized_query"].as_str().unwrap();
+            assert!(text.starts_with("select ") && !text.contains("secret"), "{path}: {text}");
+            assert!(query["sql"]["database_version"].is_string(), "{path}: {query}");
+        }
+    }
+    let message = json!({ "message": "secret" });
+    traced.client.post(traced.url("/api/activities")).json(&message).send().await.unwrap();
+    let segment = traced.document();
+    let create = steps(&segment)[0];
+    let calls: Vec<_> = create["subsegments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| {
+            call.pointer("/metadata/sql/operation")
+                .or(call.pointer("/sql/sanitized_query"))
+                .unwrap()
+                .as_str()
+                .unwrap()
+        })
+        .filter(|call| *call != "acquire")
+        .map(|call| call.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(calls, ["begin", "insert", "select", "commit"]);
+    assert!(!segment.to_string().contains("secret"), "{segment}");
+    traced.app.stop().await;
 }
 
 #[tokio::test]
@@ -146,7 +212,7 @@ async fn recommendations_cross_two_services() {
 
     assert_eq!((&caller["name"], &called["name"]), (&json!("Cruddur"), &json!("recommendations")));
     assert_eq!(called["trace_id"], caller["trace_id"]);
-    let call = &caller["subsegments"][0]["subsegments"][0];
+    let call = steps(steps(&caller)[0])[0];
     assert_eq!((&call["name"], &call["namespace"]), (&json!("127.0.0.1"), &json!("remote")));
     assert_eq!(call["http"]["response"]["status"], 200);
     assert_eq!(called["parent_id"], call["id"]);
@@ -161,13 +227,14 @@ async fn a_fault_says_why_once() {
     assert_eq!((&segment["fault"], &segment["http"]["response"]["status"]), (&json!(true), &json!(500)));
     let captured = &segment["subsegments"][0];
     assert_eq!((&captured["name"], &captured["fault"]), (&json!("bookmarked-activities"), &json!(true)));
-    let exceptions = captured["cause"]["exceptions"].as_array().unwrap();
+    let query = queries(captured)[0];
+    let exceptions = query["cause"]["exceptions"].as_array().unwrap();
     assert!(
         exceptions.iter().any(|e| e["message"].as_str().unwrap().contains("no such table: bookmarks")),
         "{captured}"
     );
-    // The segment refers to the exception that the captured function recorded.
-    assert_eq!(segment["cause"], exceptions[0]["id"]);
+    // The captured function and the segment refer to the exception of the query.
+    assert_eq!((&captured["cause"], &segment["cause"]), (&exceptions[0]["id"], &exceptions[0]["id"]));
     traced.app.stop().await;
 }
 

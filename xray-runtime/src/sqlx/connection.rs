@@ -6,10 +6,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use ::sqlx::pool::PoolConnection;
-use ::sqlx::{Connection, Database, Error, Executor};
+use ::sqlx::{ColumnIndex, Connection, Database, Decode, Error, Executor, Type};
 
 use super::call::{Operation, traced};
-use super::database::TracedDatabase;
+use super::database::{TracedDatabase, version};
 use super::executor::execute_on_connection;
 use super::target::Target;
 use super::transaction::XRayTransaction;
@@ -136,6 +136,21 @@ impl<DB: TracedDatabase> XRayConnection<DB> {
     pub fn with_database_version(mut self, version: &str) -> Self {
         self.0.target = Arc::new(self.0.target.with_sql(|sql| sql.with_database_version(version)));
         self
+    }
+
+    /// As [`XRayPool::detect_version`](super::XRayPool::detect_version).
+    ///
+    /// # Errors
+    /// Those of the query.
+    pub async fn detect_version(mut self) -> Result<Self, Error>
+    where
+        String: for<'r> Decode<'r, DB> + Type<DB>,
+        usize: ColumnIndex<DB::Row>,
+    {
+        Ok(match version::<DB>(self.untraced()).await? {
+            Some(version) => self.with_database_version(&version),
+            None => self,
+        })
     }
 
     /// Closes the connection, or gives that of a pool back.

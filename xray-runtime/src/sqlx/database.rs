@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use ::sqlx::{Database, Either, Error, Execute, Executor, SqlStr};
+use ::sqlx::{ColumnIndex, Database, Decode, Either, Error, Execute, Executor, Row as _, SqlStr, Type};
 use futures_core::Stream;
 
 /// As sqlx has them.
@@ -82,4 +82,21 @@ where
     fn describe<'e>(connection: &'e mut DB::Connection, sql: SqlStr) -> BoxFuture<'e, ::sqlx::Describe<DB>> {
         connection.describe(sql)
     }
+}
+
+/// Asks for the version, where it is known how.
+pub(super) async fn version<DB>(connection: &mut DB::Connection) -> Result<Option<String>, Error>
+where
+    DB: TracedDatabase,
+    String: for<'r> Decode<'r, DB> + Type<DB>,
+    usize: ColumnIndex<DB::Row>,
+{
+    let query = match DB::NAME {
+        "SQLite" => "select sqlite_version()",
+        "PostgreSQL" => "show server_version",
+        "MySQL" => "select version()",
+        _ => return Ok(None),
+    };
+    let row = DB::fetch_optional(connection, query).await?;
+    row.map(|row| row.try_get::<String, _>(0)).transpose()
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sqlx::{ColumnIndex, Database, Decode, Error, Execute, Executor, Pool, Row as _, SqlStr, Type};
+use ::sqlx::{ColumnIndex, Database, Decode, Error, Execute, Executor, Pool, SqlStr, Type};
 
 use super::call::{Operation, acquire, traced};
 use super::connection::XRayConnection;
-use super::database::{BoxFuture, BoxStream, Step, TracedDatabase};
+use super::database::{BoxFuture, BoxStream, Step, TracedDatabase, version};
 use super::executor::{self, Prepared};
 use super::generator::generate;
 use super::target::Target;
@@ -101,18 +101,11 @@ impl<DB: TracedDatabase> XRayPool<DB> {
         String: for<'r> Decode<'r, DB> + Type<DB>,
         usize: ColumnIndex<DB::Row>,
     {
-        let query = match DB::NAME {
-            "SQLite" => "select sqlite_version()",
-            "PostgreSQL" => "show server_version",
-            "MySQL" => "select version()",
-            _ => return Ok(self),
-        };
         let mut connection = self.pool.acquire().await?;
-        let version = match DB::fetch_optional(&mut connection, query).await? {
-            Some(row) => row.try_get::<String, _>(0)?,
-            None => return Ok(self),
-        };
-        Ok(self.with_database_version(&version))
+        Ok(match version::<DB>(&mut connection).await? {
+            Some(version) => self.with_database_version(&version),
+            None => self,
+        })
     }
 
     /// sqlx's pool. What it is asked is not recorded.
