@@ -40,9 +40,9 @@ def python():
     return interpreter
 
 
-def cargo(package):
+def cargo(package, features=""):
     """Builds a package's program; returns its path."""
-    command = ["cargo", "build", "--quiet", "--package", package, "--bin", package]
+    command = ["cargo", "build", "--quiet", "--package", package, "--bin", package, "--features", features]
     command.append("--message-format=json-render-diagnostics")
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     messages = map(json.loads, built.stdout.splitlines())
@@ -226,22 +226,24 @@ class Check:
 
 
 class Tap:
-    """Stands before a daemon on UDP: keeps each document, and sends each datagram on as it came."""
+    """Stands before a daemon on UDP: keeps each document, and sends each datagram on as it came. Or in the place of one."""
 
-    def __init__(self, daemon):
-        host, port = daemon.rsplit(":", 1)
+    def __init__(self, daemon=None):
         self.datagrams = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        threading.Thread(target=self._pass_on, args=((host, int(port)),), daemon=True).start()
+        threading.Thread(target=self._pass_on, args=(daemon,), daemon=True).start()
 
     def _pass_on(self, daemon):
+        if daemon:
+            host, port = daemon.rsplit(":", 1)
         while True:
             datagram = self.socket.recv(65536)
             # Kept first: whoever has seen the daemon's line finds the document here.
             self.datagrams.append(datagram)
-            self.socket.sendto(datagram, daemon)
+            if daemon:
+                self.socket.sendto(datagram, (host, int(port)))
 
     def documents(self):
         return [json.loads(datagram.partition(b"\n")[2]) for datagram in self.datagrams]

@@ -37,6 +37,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family { file: "sampling_decision_central.json", run: xray::sampling_central::run },
     Family { file: "sampling_decision_local.json", run: xray::sampling::run_decision },
     Family { file: "sampling_rule_file.json", run: xray::sampling::run_rule_file },
+    Family { file: "sql_url.json", run: xray::sql::run },
     Family { file: "status_mapping.json", run: xray::status::run },
     Family { file: "trace_header_format.json", run: xray::trace_header::run_format },
     Family { file: "trace_header_parse.json", run: xray::trace_header::run_parse },

@@ -9,7 +9,7 @@ use crate::future::InSegment;
 use crate::recorder::current_core;
 use crate::scope::Scope;
 use crate::segment::SegmentBuilder;
-use crate::trace_header::{Sampled, TRACE_HEADER, TraceHeader};
+use crate::trace_header::{TRACE_HEADER, TraceHeader};
 
 /// The name of the attribute that carries the trace in messages of SQS, a system attribute of each message.
 pub const MESSAGE_TRACE_HEADER: &str = "AWSTraceHeader";
@@ -90,6 +90,7 @@ impl TraceHeader {
     /// Ids and decision, for where the other data of a caller may not stand.
     #[cfg(any(feature = "aws-sdk", feature = "reqwest", feature = "tower"))]
     pub(crate) fn without_data(&self) -> Self {
+        use crate::trace_header::Sampled;
         Self::default()
             .with_root(self.root().unwrap_or_default())
             .with_parent(self.parent().unwrap_or_default())

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Heartbeat {
     every: Duration,
     shards: [Mutex<HashMap<u32, Open>>; SHARDS],
-    /// The exporter's thread looks again in time, without being woken.
-    is_watched: AtomicBool,
+    /// The process whose exporter's thread looks again in time, without being woken; 0: none does. Through fork no thread comes along.
+    watched_in: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Heartbeat {
             // A thread that does nothing else helps nobody.
             every: every.max(Duration::from_millis(1)),
             shards: std::array::from_fn(|_| Mutex::default()),
-            is_watched: AtomicBool::new(false),
+            watched_in: AtomicU32::new(0),
         }
     }
 
@@ -70,7 +70,7 @@ impl Heartbeat {
         let open = Open { tree: Arc::downgrade(tree), name, start, beats: 0, process };
         shard.insert(tree.serial(), open);
         drop(shard);
-        !self.is_watched.swap(true, SeqCst)
+        self.watched_in.swap(process, SeqCst) != process
     }
 
     /// It has ended. Called before it is sent, so that no heartbeat follows its document.
@@ -96,14 +96,14 @@ impl Heartbeat {
     /// How long the exporter's thread may sleep, as far as open segments are concerned. None: there are none.
     pub(crate) fn rest(&self) -> Option<Duration> {
         // Before the look: what begins after it wakes the thread.
-        self.is_watched.store(false, SeqCst);
+        self.watched_in.store(0, SeqCst);
         let mut rest = None;
         self.visit(|open, age| {
             let next = self.every.saturating_mul(open.beats.saturating_add(1)).saturating_sub(age);
             rest = Some(rest.map_or(next, |rest: Duration| rest.min(next)));
         });
         if rest.is_some() {
-            self.is_watched.store(true, SeqCst);
+            self.watched_in.store(std::process::id(), SeqCst);
         }
         // What begins while it sleeps is not due before this.
         rest.map(|rest| rest.min(self.every))

@@ -37,8 +37,9 @@
 //! | queries, transactions and waits for the pool of sqlx | | `XRayPool` (feature `sqlx`) |
 //! | calls of another database driver | | [`Sql`], with [`begin_subsegment`] |
 //! | spans of `tracing`, those of libraries above all | | `XRayTracing` (feature `tracing`) |
-//! | calls of a gRPC client | | `XRayGrpcLayer` (feature `grpc`) |
 //! | a message or job that brings a trace header | [`in_message_segment`], or [`Recorder::segment`] | |
+//! | calls of a gRPC client | | `XRayGrpcLayer` (feature `grpc`) |
+//! | a message or job that brings a trace header | [`Recorder::segment`] | |
 //!
 //! Guards end when they are dropped, or at `end()`. What is said of a segment or subsegment goes through its [`Entity`]:
 //! a guard dereferences to it, [`current`] and [`current_segment`] find it. All its methods take `&self`.
@@ -216,7 +217,7 @@
 //! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
 //! back. The crate is for Unix, and tested on Linux; only there do several documents leave in one system call.
 //!
-//! Not here yet: SQL queries, Lambda, the W3C `traceparent` header.
+//! Not here yet: Lambda, the W3C `traceparent` header.
 
 mod annotation;
 mod awaiting;

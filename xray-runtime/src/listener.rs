@@ -258,11 +258,12 @@ pub(crate) fn end_segment(tree: &Arc<Tree>, key: Key, end: impl FnOnce()) {
 #[cold]
 #[inline(never)]
 pub(crate) fn end_subsegment(tree: &Arc<Tree>, key: Key, flags: u32) {
-    let Some(ticks) = context::reopen(key, flags & ENDED_NOW != 0) else {
+    let ended_now = flags & ENDED_NOW != 0;
+    let flags = flags & !ENDED_NOW;
+    let Some(ticks) = context::reopen(key, ended_now) else {
         // It has ended long ago, or is of another tree: what happens then is nobody's news.
         return context::end_at(key, flags, None);
     };
-    let flags = flags & !ENDED_NOW;
     tell(tree, key, Event::Ending, &context::known(key), None);
     let mut known = context::known(key);
     if let Some(record) = &mut known.record {

@@ -40,6 +40,15 @@ impl Root {
         self.chunk = self.take();
     }
 
+    /// Tells the listeners that it has begun. It is current for that long, so that what is said of it needs no detour.
+    pub(crate) fn announce(&mut self) {
+        self.resume();
+        listener::begun(&self.tree, self.key);
+        self.chunk = self.take();
+        // Whatever they left current.
+        self.current = self.key;
+    }
+
     fn take(&self) -> Option<Box<Chunk>> {
         context::pop(|chunk| chunk.tree.as_ref().is_some_and(|tree| Arc::ptr_eq(tree, &self.tree)))
     }

@@ -12,7 +12,6 @@ use crate::context;
 use crate::entity::Entity;
 use crate::error::Certain;
 use crate::future::InSegment;
-use crate::listener;
 use crate::record::{FIRST, Fact, NO_PARENT, Record, UNSAMPLED, flag};
 use crate::recorder::{Core, current_core};
 use crate::root::Root;
@@ -183,10 +182,7 @@ impl<'a> SegmentBuilder<'a> {
         }
         let mut root = Root::new(tree.key(0), tree, chunk);
         if listened {
-            // Current for as long as it is told of, so that what is said of it needs no detour.
-            root.resume();
-            listener::begun(&root.tree, root.key);
-            root.suspend();
+            root.announce();
         }
         Some(root)
     }

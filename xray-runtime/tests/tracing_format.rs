@@ -1,4 +1,5 @@
 //! The trace's id on each line of a log.
+#![allow(clippy::unwrap_used)]
 
 use std::io;
 use std::sync::{Arc, Mutex};

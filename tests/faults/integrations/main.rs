@@ -9,7 +9,12 @@
     unreachable_pub
 )]
 
+mod aws_sdk;
+mod exporters;
 mod grpc;
+mod late_keep;
+mod listeners;
+mod sqlx;
 #[allow(dead_code, reason = "it is there for all targets of faults")]
 #[path = "../support.rs"]
 mod support;

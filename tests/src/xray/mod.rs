@@ -13,6 +13,7 @@ pub(crate) mod daemon_address;
 pub(crate) mod naming;
 pub(crate) mod sampling;
 pub(crate) mod sampling_central;
+pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod trace_header;
 pub(crate) mod wildcard;

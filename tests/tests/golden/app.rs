@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use cruddur::settings::{Daemon, Ports, Rollbar, Settings};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::twin::{Exchange, Packet, Request, arrived, header};
@@ -44,7 +45,26 @@ pub(crate) fn answer(runtime: &Runtime, request: &Request) -> Exchange {
         status: response.status,
         trace_header: header(&response.headers, "x-amzn-trace-id").map(str::to_owned),
         arrived: arrived(&response.body),
-        packets: packets.iter().map(|packet| parse(&as_in_the_original(packet))).collect(),
+        packets: packets
+            .iter()
+            .map(|packet| {
+                let mut packet = parse(&as_in_the_original(packet));
+                if !request.path.starts_with("/sqlite") {
+                    without_sql(&mut packet.document);
+                }
+                packet
+            })
+            .collect(),
+    }
+}
+
+/// Leaves out the queries below an entity: the original had no database where ours has.
+fn without_sql(entity: &mut Value) {
+    let Some(subsegments) = entity.get_mut("subsegments").and_then(Value::as_array_mut) else { return };
+    subsegments.retain(|subsegment| subsegment.get("sql").is_none());
+    subsegments.iter_mut().for_each(without_sql);
+    if subsegments.is_empty() {
+        entity.as_object_mut().unwrap().remove("subsegments");
     }
 }
 
