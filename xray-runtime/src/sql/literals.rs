@@ -99,10 +99,11 @@ impl Reader<'_> {
         while let Some((at, sign)) = signs.next() {
             match sign {
                 // Whether the text ends here is for the engine to say.
-                '\\' if self.dialect == Dialect::Unknown && !escapes => {
-                    if signs.peek().is_some_and(|(_, next)| *next == quote) {
-                        return;
-                    }
+                '\\' if self.dialect == Dialect::Unknown
+                    && !escapes
+                    && signs.peek().is_some_and(|(_, next)| *next == quote) =>
+                {
+                    return;
                 }
                 '\\' if escapes => {
                     signs.next();

@@ -19,10 +19,7 @@ pub(super) type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database
 /// executor, would otherwise look for the connection of a connection without an end.
 pub trait TracedDatabase: Database {
     #[doc(hidden)]
-    fn fetch_many<'e, 'q: 'e, E>(
-        connection: &'e mut Self::Connection,
-        query: E,
-    ) -> Pin<Box<dyn Stream<Item = Result<Either<Self::QueryResult, Self::Row>, Error>> + Send + 'e>>
+    fn fetch_many<'e, 'q: 'e, E>(connection: &'e mut Self::Connection, query: E) -> BoxStream<'e, Step<Self>>
     where
         E: 'q + Execute<'q, Self>;
 
@@ -30,7 +27,7 @@ pub trait TracedDatabase: Database {
     fn fetch_optional<'e, 'q: 'e, E>(
         connection: &'e mut Self::Connection,
         query: E,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Self::Row>, Error>> + Send + 'e>>
+    ) -> BoxFuture<'e, Option<Self::Row>>
     where
         E: 'q + Execute<'q, Self>;
 
@@ -39,14 +36,14 @@ pub trait TracedDatabase: Database {
         connection: &'e mut Self::Connection,
         sql: SqlStr,
         parameters: &'e [Self::TypeInfo],
-    ) -> Pin<Box<dyn Future<Output = Result<Self::Statement, Error>> + Send + 'e>>;
+    ) -> BoxFuture<'e, Self::Statement>;
 
     #[cfg(feature = "sqlx")]
     #[doc(hidden)]
     fn describe<'e>(
         connection: &'e mut Self::Connection,
         sql: SqlStr,
-    ) -> Pin<Box<dyn Future<Output = Result<::sqlx::Describe<Self>, Error>> + Send + 'e>>;
+    ) -> BoxFuture<'e, ::sqlx::Describe<Self>>;
 }
 
 impl<DB: Database> TracedDatabase for DB
