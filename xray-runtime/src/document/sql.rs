@@ -15,7 +15,7 @@ pub(super) fn sql(out: &mut Vec<u8>, sql: Option<&Sql>, query: Option<&str>, pre
         ("database_version", known(|sql| sql.database_version.as_deref())),
         ("driver_version", known(|sql| sql.driver_version.as_deref())),
         ("user", known(|sql| sql.user.as_deref())),
-        ("preparation", preparation.or(known(|sql| sql.preparation))),
+        ("preparation", preparation),
     ];
     for (key, text) in texts {
         if let Some(text) = text {

@@ -5,6 +5,7 @@ mod literals;
 mod secrets;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use xray_error::cut;
 
@@ -50,7 +51,7 @@ pub struct Sql {
     pub(crate) database_version: Option<Box<str>>,
     pub(crate) driver_version: Option<Cow<'static, str>>,
     pub(crate) user: Option<Box<str>>,
-    pub(crate) preparation: Option<&'static str>,
+    preparation: Option<SqlPreparation>,
     address: Address,
 }
 
@@ -132,7 +133,7 @@ impl Sql {
     /// With the way the query was prepared.
     #[must_use]
     pub fn with_preparation(mut self, preparation: SqlPreparation) -> Self {
-        self.preparation = Some(preparation.as_str());
+        self.preparation = Some(preparation);
         self
     }
 
@@ -194,11 +195,14 @@ impl Entity {
         if !self.is_recorded() {
             return;
         }
-        // By itself: it is the part that may have to go where a document is too large.
+        // By themselves: what differs from call to call, and a text may have to go where a document is too large.
         if let Some(query) = sql.query.take() {
             self.note(Fact::Query(query));
         }
-        self.note(Fact::Sql(std::sync::Arc::new(sql)));
+        if let Some(preparation) = sql.preparation.take() {
+            self.note(Fact::Preparation(preparation));
+        }
+        self.note(Fact::Sql(Arc::new(sql)));
     }
 }
 
@@ -242,6 +246,33 @@ mod tests {
             user(Sql::new().with_user("eve").with_connection("postgres://ada@h/d")),
             Some("eve".into())
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_call_stands_in_its_document() {
+        let (recorder, captured) = crate::Recorder::in_memory();
+        recorder.enter(|| {
+            let _segment = crate::begin_segment("root");
+            let call = crate::begin_subsegment("call");
+            let sql = Sql::new()
+                .with_database_type("Oracle")
+                .with_database_version("23")
+                .with_driver_version("oracle 0.6")
+                .with_user("ada")
+                .with_preparation(SqlPreparation::Call)
+                .with_query("call f(1)");
+            call.set_sql(sql);
+            // Later facts win.
+            call.set_sql(Sql::new().with_connection("Server=h;Pwd=x").with_database_type("Oracle"));
+        });
+        let call = captured.segment("root").subsegment("call");
+        let expected = serde_json::json!({
+            "connection_string": "Server=h",
+            "sanitized_query": "call f(?)",
+            "database_type": "Oracle",
+            "preparation": "call",
+        });
+        assert_eq!(call.json()["sql"], expected);
     }
 
     #[test]

@@ -33,7 +33,8 @@ use crate::sql::Sql;
 ///     sqlx::query_scalar::<_, i64>("select 6 * ?1").bind(7).fetch_one(&pool).await
 /// });
 /// assert_eq!(answer.await?, 42);
-/// let query = captured.segment("request").subsegment(":memory:");
+/// let query = captured.segment("request").subsegments().pop().expect("the query");
+/// assert_eq!(query.name(), ":memory:");
 /// assert_eq!(query.json()["sql"]["database_type"], "SQLite");
 /// assert_eq!(query.json()["sql"]["preparation"], "statement");
 /// # Ok(())
@@ -49,7 +50,8 @@ use crate::sql::Sql;
 ///   end, is `cancelled`.
 /// * An error is a fault with its cause, which is `remote` where the database answered with it. That a query finds no row is none.
 /// * The wait for a connection is a subsegment before the query, where it takes [a millisecond or more](Self::with_pool_wait),
-///   fails or is cancelled; [`acquire`](Self::acquire) always is one.
+///   fails or is cancelled; [`acquire`](Self::acquire) always is one. Tests that count subsegments set it to
+///   `Duration::MAX`.
 /// * Where no segment is current, or it is not sampled, all goes straight to sqlx.
 pub struct XRayPool<DB: Database> {
     pool: Pool<DB>,
