@@ -118,25 +118,27 @@ fn was_connected(error: &ConnectorError) -> bool {
     if error.is_user() {
         return false;
     }
-    // Other HTTP clients than the SDK's do not tell of the connection.
+    // Most clients tell of no connection: then what they say of a failure to connect decides.
     let mut source = error.source();
     while let Some(link) = source {
-        if let Some(error) = link.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::UnexpectedEof
-            );
-        }
         let text = link.to_string();
-        if text.contains("connect timeout") || text.contains("(Connect)") {
+        let connecting = ["(Connect)", "connect timeout", "tcp connect error", "dns error"];
+        if connecting.iter().any(|said| text.contains(said)) {
             return false;
+        }
+        if let Some(error) = link.downcast_ref::<io::Error>() {
+            return !matches!(
+                error.kind(),
+                io::ErrorKind::AddrNotAvailable
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::NotFound
+            );
         }
         source = link.source();
     }
-    error.is_timeout() || error.is_io()
+    true
 }
 
 /// Reads an error's answer, whichever of the protocols it is in. A body that makes no sense says nothing.
@@ -278,6 +280,10 @@ mod tests {
         assert!(!connected(io::ErrorKind::ConnectionRefused.into()));
         assert!(connected(io::ErrorKind::ConnectionReset.into()));
         assert!(!was_connected(&ConnectorError::user("bad request".into())));
+        // Without a kind, as where the other side hangs up on a request.
+        let hung_up = "connection closed before message completed";
+        assert!(was_connected(&ConnectorError::other(hung_up.into(), None)));
+        assert!(!was_connected(&ConnectorError::other("client error (Connect)".into(), None)));
         assert!(was_connected(&ConnectorError::timeout("HTTP read timeout occurred after 1s".into())));
         assert!(!was_connected(&ConnectorError::timeout("HTTP connect timeout occurred after 1s".into())));
     }
