@@ -44,7 +44,11 @@ impl Service {
                 kept.len() - 1
             };
             let (status, body) = answers[number.min(answers.len() - 1)];
-            let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", "r-1")];
+            let headers = [
+                ("content-type", "application/x-amz-json-1.0"),
+                ("x-amzn-requestid", "r-1"),
+                ("x-amz-id-2", "i-2"),
+            ];
             (StatusCode::from_u16(status).unwrap(), headers, body).into_response()
         }))
         .await;
@@ -112,6 +116,7 @@ async fn a_call_is_a_subsegment_of_the_service() {
             "queue_url": QUEUE,
             "message_id": "m-1",
             "request_id": "r-1",
+            "id_2": "i-2",
         })
     );
     assert_eq!(call.json()["http"], json!({ "response": { "status": 200, "content_length": SENT.len() } }));

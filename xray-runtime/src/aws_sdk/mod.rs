@@ -57,8 +57,7 @@ pub use parameters::InvalidAwsParameters;
 /// [context-missing strategy](crate::ContextMissing) applies and the call is made as it is. Presigned requests, which are sent by
 /// others, and the calls that carry X-Ray's own data (`PutTraceSegments`, sampling) are left alone.
 ///
-/// A call costs its caller one or two microseconds, and more only where a body is looked through for a parameter that
-/// comes late: at most 512 KiB of it, and never a stream.
+/// A body is looked through for the parameters that stand in it, as far as they stand and at most 512 KiB; a stream never is.
 #[derive(Clone, Debug)]
 pub struct XRayInterceptor {
     parameters: Arc<Parameters>,
