@@ -14,8 +14,8 @@ use crate::late_keep;
 use crate::listener::{self, Known};
 use crate::note::{Noted, STREAM_BYTES};
 use crate::record::{
-    CHUNK_LIMIT, Chunk, ENDED_NOW, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Record, UNSAMPLED,
-    index_of, same_tree, sibling_key,
+    CHUNK_LIMIT, Chunk, End, FIRST, Fact, Index, Key, NO_PARENT, NONE, NOTICED, Record, UNSAMPLED, index_of,
+    same_tree, sibling_key,
 };
 use crate::recorder::missing;
 use crate::tree::Tree;
@@ -149,7 +149,7 @@ pub(crate) fn leave_no_room(chunk: &mut Chunk) {
 
 /// As [`end`], where a call is one too many.
 #[inline(always)]
-pub(crate) fn end_here(key: Key, mut flags: u32) {
+pub(crate) fn end_here(key: Key, flags: u32) {
     CONTEXT.with(|context| {
         let mut top = context.take();
         if let Some(chunk) = &mut *top {
@@ -168,7 +168,8 @@ pub(crate) fn end_here(key: Key, mut flags: u32) {
                     context.put(top);
                     return;
                 }
-                flags |= ENDED_NOW;
+                context.put(top);
+                return look_closer(key);
             }
         }
         context.put(top);
@@ -201,19 +202,28 @@ pub(crate) fn end(key: Key, flags: u32) {
     }
 }
 
-/// It was ended and it is time to look whether something should be streamed; or it is not what is current, has ended
-/// before, or is of another chunk or tree.
+/// It was ended, and it is time to look whether something should be streamed, or listeners are to be told.
+#[cold]
+#[inline(never)]
+fn look_closer(key: Key) {
+    end_heard(key, 0, true);
+}
+
+/// It is not what is current, has ended before, or is of another chunk or tree.
 #[cold]
 #[inline(never)]
 fn end_with_care(key: Key, flags: u32) {
     // What was not recorded has no end.
-    if key < FIRST {
-        return;
+    if key >= FIRST {
+        end_heard(key, flags, false);
     }
+}
+
+fn end_heard(key: Key, flags: u32, ended_now: bool) {
     // Of a segment its `Root` tells.
     match heard_tree() {
-        Some(tree) if index_of(key) != 0 => listener::end_subsegment(&tree, key, flags),
-        _ => end_at(key, flags & !ENDED_NOW, None),
+        Some(tree) if index_of(key) != 0 => listener::end_subsegment(&tree, key, flags, ended_now),
+        _ => end_at(key, flags, None),
     }
 }
 

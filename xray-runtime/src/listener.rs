@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::context;
 use crate::entity::Entity;
-use crate::record::{Chunk, ENDED_NOW, Fact, Key, Note, Record, flag, index_of};
+use crate::record::{Chunk, Fact, Key, Note, Record, flag, index_of};
 use crate::tree::Tree;
 
 /// Is told when segments begin and end. Given to [`RecorderBuilder::listener`](crate::RecorderBuilder::listener).
@@ -188,7 +188,7 @@ impl Listeners {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     record: Option<Record>,
-    name: Option<Cow<'static, str>>,
+    pub(crate) name: Option<Cow<'static, str>>,
 }
 
 /// Tells the listeners of the tree. What is current on the thread is the same after it.
@@ -254,12 +254,10 @@ pub(crate) fn end_segment(tree: &Arc<Tree>, key: Key, end: impl FnOnce()) {
 
 /// Ends a subsegment of the tree that is current on this thread, and tells of it before and after.
 ///
-/// With [`ENDED_NOW`] among the flags its record has ended already, a moment ago: it is opened again for the time of the listeners.
+/// Where it has `ended_now`, its record has ended a moment ago, with its flags: it is opened again for the time of the listeners.
 #[cold]
 #[inline(never)]
-pub(crate) fn end_subsegment(tree: &Arc<Tree>, key: Key, flags: u32) {
-    let ended_now = flags & ENDED_NOW != 0;
-    let flags = flags & !ENDED_NOW;
+pub(crate) fn end_subsegment(tree: &Arc<Tree>, key: Key, flags: u32, ended_now: bool) {
     let Some(ticks) = context::reopen(key, ended_now) else {
         // It has ended long ago, or is of another tree: what happens then is nobody's news.
         return context::end_at(key, flags, None);

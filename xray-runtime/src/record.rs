@@ -70,9 +70,6 @@ pub(crate) mod flag {
     pub(crate) const ERR_IS_IGNORED: u32 = 1 << 9;
 }
 
-/// Beside the flags of an end, never stored: its record has ended a moment ago.
-pub(crate) const ENDED_NOW: u32 = 1 << 31;
-
 /// A segment or subsegment. `Copy` and without a destructor, so that a chunk is cleared by setting a length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {

@@ -40,13 +40,30 @@ impl Root {
         self.chunk = self.take();
     }
 
-    /// Tells the listeners that it has begun. It is current for that long, so that what is said of it needs no detour.
-    pub(crate) fn announce(&mut self) {
-        self.resume();
-        listener::begun(&self.tree, self.key);
-        self.chunk = self.take();
-        // Whatever they left current.
-        self.current = self.key;
+    /// A segment has begun at these ticks: for what a recorder does beside recording.
+    #[cold]
+    pub(crate) fn begun(mut self, start: u64) -> Self {
+        let core = &self.tree.core;
+        if let Some(heartbeat) = core.heartbeat.as_ref().filter(|_| self.tree.tells_sampled()) {
+            let name = self.chunk.as_ref().and_then(|chunk| chunk.known(self.key).name).unwrap_or_default();
+            if heartbeat.begin(&self.tree, name, start) {
+                core.wake.notify(core);
+            }
+        }
+        if self.tree.is_heard()
+            && let Some(chunk) = &mut self.chunk
+        {
+            context::leave_no_room(chunk);
+        }
+        if self.tree.is_listened() {
+            // Current while it is told of, so that what is said of it needs no detour.
+            self.resume();
+            listener::begun(&self.tree, self.key);
+            self.chunk = self.take();
+            // Whatever they left current.
+            self.current = self.key;
+        }
+        self
     }
 
     fn take(&self) -> Option<Box<Chunk>> {

@@ -12,6 +12,7 @@ use crate::context;
 use crate::entity::Entity;
 use crate::error::Certain;
 use crate::future::InSegment;
+use crate::late_keep::Keeper;
 use crate::record::{FIRST, Fact, NO_PARENT, Record, UNSAMPLED, flag};
 use crate::recorder::{Core, current_core};
 use crate::root::Root;
@@ -149,7 +150,13 @@ impl<'a> SegmentBuilder<'a> {
         let trace_id = root_id.unwrap_or_else(TraceId::generate);
         let decision = match sampled {
             true => Decision::Sampled,
-            false => not_sampled(&core, of_caller == Some(Sampled::NotSampled)),
+            false => {
+                core.counts.unsampled.fetch_add(1, Relaxed);
+                match &core.late_keep {
+                    None => Decision::NotSampled,
+                    Some(keeper) => undecided(&core, keeper, of_caller == Some(Sampled::NotSampled)),
+                }
+            }
         };
         let tree = Arc::new(Tree::new(core, trace_id, parent_id, header, decision));
         let mut chunk = tree.first_chunk();
@@ -160,48 +167,34 @@ impl<'a> SegmentBuilder<'a> {
             Cow::Borrowed(name) => (name, None),
             Cow::Owned(name) => ("", Some(name)),
         };
-        // That of a sampler which said no sampled nothing.
-        rule = rule.filter(|_| sampled);
+        if !sampled {
+            // That of a sampler which said no sampled nothing.
+            rule = None;
+        }
         let flags = if owned.is_some() || rule.is_some() { flag::FACTS } else { 0 };
         let start = chunk.clock.ticks();
-        if let (Some(heartbeat), true) = (&tree.core.heartbeat, sampled) {
-            let name = owned.clone().map_or(Cow::Borrowed(record_name), Cow::Owned);
-            if heartbeat.begin(&tree, name, start) {
-                tree.core.wake.notify(&tree.core);
-            }
-        }
         chunk.records.push(Record { name: record_name, start, end: 0, parent: NO_PARENT, flags });
         chunk.open = 1;
         let facts =
             owned.map(|name| Fact::Name(Cow::Owned(name))).into_iter().chain(rule.map(Fact::SamplingRule));
         chunk.notes.extend(facts.map(|fact| crate::record::Note { index: 0, fact }));
-        let listened = !tree.core.listeners.is_empty();
-        let heard = tree.is_heard();
-        if heard {
-            context::leave_no_room(&mut chunk);
-        }
-        let mut root = Root::new(tree.key(0), tree, chunk);
-        if listened {
-            root.announce();
-        }
-        Some(root)
+        let is_plain = tree.core.is_plain;
+        let root = Root::new(tree.key(0), tree, chunk);
+        Some(if is_plain { root } else { root.begun(start) })
     }
 }
 
-/// What becomes of a segment that is not sampled.
+/// What becomes of a segment that is not sampled, where some are kept.
 #[cold]
-fn not_sampled(core: &Core, by_caller: bool) -> Decision {
-    core.counts.unsampled.fetch_add(1, Relaxed);
-    match &core.late_keep {
-        Some(keeper) if !by_caller || keeper.rules.despite_caller => {
-            if keeper.open() {
-                return Decision::Undecided;
-            }
-            core.counts.late_over_limit.fetch_add(1, Relaxed);
-            Decision::NotSampled
-        }
-        _ => Decision::NotSampled,
+fn undecided(core: &Core, keeper: &Keeper, by_caller: bool) -> Decision {
+    if by_caller && !keeper.rules.despite_caller {
+        return Decision::NotSampled;
     }
+    if keeper.open() {
+        return Decision::Undecided;
+    }
+    core.counts.late_over_limit.fetch_add(1, Relaxed);
+    Decision::NotSampled
 }
 
 /// In the place of a segment: nothing is recorded, nothing is missing, and the header goes on as it came.

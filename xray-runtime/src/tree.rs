@@ -108,7 +108,7 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
         let abandoned: usize = shared.parked.iter().map(|chunk| chunk.records.len()).sum();
-        if self.late.is_undecided() {
+        if !self.core.is_plain && self.late.is_undecided() {
             // Nothing that was promised is lost.
             self.core.late_keep.iter().for_each(Keeper::close);
         } else if abandoned > 0 {
@@ -184,15 +184,38 @@ impl Tree {
     pub(crate) fn first_chunk(self: &Arc<Self>) -> Box<Chunk> {
         let mut chunk = self.core.pool_take();
         chunk.base = if self.sampled { self.key(0) } else { UNSAMPLED };
+        chunk.look_at = self.core.settings.stream_at;
+        if !self.core.is_plain {
+            self.prepare(&mut chunk);
+        }
+        chunk.tree = Some(Arc::clone(self));
+        chunk
+    }
+
+    /// For what a recorder does beside recording.
+    #[cold]
+    fn prepare(&self, chunk: &mut Chunk) {
         chunk.look_at = self.look_at();
         if self.late.is_undecided() {
             chunk.notes_limit = late_keep::NOTES;
         }
         if self.is_heard() {
-            context::leave_no_room(&mut chunk);
+            context::leave_no_room(chunk);
         }
-        chunk.tree = Some(Arc::clone(self));
-        chunk
+    }
+
+    /// The same where a chunk comes back: whether nobody wants it.
+    #[cold]
+    fn is_unwanted(&self, shared: &mut Shared, chunk: &mut Chunk, ended: bool) -> bool {
+        if ended {
+            if let Some(heartbeat) = &self.core.heartbeat {
+                heartbeat.end(self);
+            }
+            if self.late.is_undecided() {
+                self.decide(shared, chunk);
+            }
+        }
+        self.late.is_gone()
     }
 
     /// Records from which on a chunk is streamed.
@@ -206,7 +229,7 @@ impl Tree {
 
     /// It has listeners.
     pub(crate) fn is_listened(&self) -> bool {
-        !self.core.listeners.is_empty()
+        !self.core.is_plain && !self.core.listeners.is_empty()
     }
 
     /// Its subsegments have listeners.
@@ -242,15 +265,7 @@ impl Tree {
         }
         let mut shared = self.shared();
         shared.attached = shared.attached.saturating_sub(1);
-        if ended {
-            if let Some(heartbeat) = &self.core.heartbeat {
-                heartbeat.end(&self);
-            }
-            if self.late.is_undecided() {
-                self.decide(&mut shared, &mut chunk);
-            }
-        }
-        if self.late.is_gone() {
+        if !self.core.is_plain && self.is_unwanted(&mut shared, &mut chunk, ended) {
             self.core.pool_give(chunk);
             return;
         }

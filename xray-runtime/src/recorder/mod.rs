@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
     pub(crate) counts: Counts,
     pub(crate) unsettled: Unsettled,
+    /// It has none of the three below: one question a segment instead of several.
+    pub(crate) is_plain: bool,
     pub(crate) listeners: Listeners,
     pub(crate) late_keep: Option<Keeper>,
     pub(crate) heartbeat: Option<Heartbeat>,
@@ -109,6 +111,7 @@ impl Core {
             sampler,
             counts: Counts::default(),
             unsettled: Unsettled::default(),
+            is_plain: extras.listeners.is_empty() && extras.late_keep.is_none() && extras.heartbeat.is_none(),
             listeners: Listeners::new(extras.listeners),
             late_keep: extras.late_keep.map(Keeper::new),
             heartbeat: extras.heartbeat.map(Heartbeat::new),
