@@ -120,6 +120,10 @@ impl<'a> SegmentBuilder<'a> {
         if skipped || core.settings.skips(request.url_path) {
             return Some(skip(core, header));
         }
+        #[cfg(feature = "plugins")]
+        if let Some(plugins) = &core.plugins {
+            plugins.start();
+        }
         crate::panic::forget_old();
         let name: Cow<'static, str> = name.unwrap_or_else(|| match core.naming.choose(request.host) {
             chosen if chosen == core.settings.service => core.settings.service.clone(),

@@ -15,6 +15,9 @@ mod grpc;
 mod late_keep;
 mod listeners;
 mod sqlx;
+#[path = "../../../xray-runtime/tests/metadata_endpoint/mod.rs"]
+mod metadata_endpoint;
+mod plugins;
 #[allow(dead_code, reason = "it is there for all targets of faults")]
 #[path = "../support.rs"]
 mod support;

@@ -7,6 +7,7 @@ use super::cause::cause;
 use super::http::{http_request, http_response};
 use super::json;
 use super::name::Names;
+use super::surroundings::Surroundings;
 use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
 use crate::clock::Anchor;
 use crate::record::{Fact, Index, Metadata, Note, Record, flag};
@@ -41,6 +42,8 @@ pub(super) struct Writer<'a> {
     pub(super) annotations_left: &'a mut usize,
     /// `service`, `origin` and the like: the same for each segment of a recorder.
     pub(super) constants: &'a str,
+    /// What plugins have found.
+    pub(super) surroundings: Option<&'a Surroundings>,
 }
 
 pub(super) const ANNOTATIONS: usize = MAX_ANNOTATIONS;
@@ -301,6 +304,8 @@ impl Writer<'_> {
             json::member(out, "origin", origin);
         } else if let Some(origin) = &self.tree.core.settings.origin {
             json::member(out, "origin", origin);
+        } else if let Some(origin) = self.surroundings.and_then(|known| known.origin.as_ref()) {
+            json::member(out, "origin", origin);
         }
         out.extend_from_slice(self.constants.as_bytes());
         if let Some(rule) =
@@ -308,7 +313,11 @@ impl Writer<'_> {
         {
             json::member(out, "sampling_rule_name", rule);
         }
-        out.extend_from_slice(b"}}");
+        out.push(b'}');
+        if let Some(known) = self.surroundings {
+            out.extend_from_slice(known.aws.as_bytes());
+        }
+        out.push(b'}');
     }
 }
 

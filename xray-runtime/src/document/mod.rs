@@ -10,11 +10,14 @@ mod json;
 mod name;
 mod pending;
 mod sql;
+mod surroundings;
 mod trim;
 
 #[cfg(feature = "aws-sdk")]
 pub(crate) use aws::AwsMembers;
 pub(crate) use json::nesting;
+#[cfg(feature = "plugins")]
+pub(crate) use surroundings::Surroundings;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -94,6 +97,7 @@ impl Documents {
     pub(crate) fn write(&mut self, core: &Core, mut chunk: Box<Chunk>, batch: &mut Batch) {
         let Some(tree) = chunk.tree.take() else { return };
         let mut annotations_left = entity::ANNOTATIONS;
+        let surroundings = surroundings::surroundings(core);
         let constants =
             self.constants.get_or_insert_with(|| entity::constants(core.settings.service_version.as_deref()));
         let mut writer = Writer {
@@ -103,6 +107,7 @@ impl Documents {
             times: &mut self.times,
             annotations_left: &mut annotations_left,
             constants,
+            surroundings: surroundings.as_deref(),
         };
         let whole =
             chunk.shipment == Shipment::Whole && chunk.below.is_none() && !tree.streamed.load(Relaxed);
@@ -129,6 +134,7 @@ impl Documents {
             times: &mut self.times,
             annotations_left: &mut annotations_left,
             constants,
+            surroundings: surroundings.as_deref(),
         };
         pending.emit(&mut writer, shipment, batch);
         pending.annotations_left = annotations_left;
@@ -147,6 +153,7 @@ impl Documents {
 
     /// Writes a segment that goes on, as in progress: what is known of it before it ends.
     pub(crate) fn write_beat(&mut self, core: &Core, beat: &Beat, batch: &mut Batch) {
+        let surroundings = surroundings::surroundings(core);
         let constants =
             self.constants.get_or_insert_with(|| entity::constants(core.settings.service_version.as_deref()));
         let mut writer = Writer {
@@ -156,6 +163,7 @@ impl Documents {
             times: &mut self.times,
             annotations_left: &mut { entity::ANNOTATIONS },
             constants,
+            surroundings: surroundings.as_deref(),
         };
         let record = Record { name: "", start: beat.start, end: 0, parent: NO_PARENT, flags: flag::FACTS };
         let notes = [Note { index: 0, fact: Fact::Name(beat.name.clone()) }];

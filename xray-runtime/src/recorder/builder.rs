@@ -276,6 +276,26 @@ impl RecorderBuilder {
         self
     }
 
+    /// Finds out where the program runs, for the `aws` block of segments and their `origin`. May be called more than once: of
+    /// several origins that of the last plugin wins, and one of [`origin`](Self::origin) wins over all.
+    ///
+    /// Plugins are asked on threads of their own when the first segment begins; nobody waits for them. Segments whose documents are written
+    /// before the answer go without it. A plugin that fails says so once, in a warning.
+    ///
+    /// ```no_run
+    /// use xray_runtime::{Ec2Plugin, EcsPlugin, Recorder};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let _xray = Recorder::builder().service("orders").plugin(Ec2Plugin::new()).plugin(EcsPlugin::new()).install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "plugins")]
+    pub fn plugin(mut self, plugin: impl crate::plugin::Plugin + 'static) -> Self {
+        self.extras.plugins.push(Box::new(plugin));
+        self
+    }
+
     /// Makes no segment of requests whose path matches, such as health checks, whichever way they come: the recorder's sampler is not
     /// asked, nothing is recorded or counted, nobody is warned of a missing segment, and the response has no trace header. A trace
     /// header that came with the request goes on to the services that are called, as it came, so that a trace of others does not

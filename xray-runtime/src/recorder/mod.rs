@@ -65,6 +65,8 @@ pub(crate) struct Extras {
     listeners: Vec<Box<dyn SegmentListener>>,
     late_keep: Option<LateKeep>,
     heartbeat: Option<Duration>,
+    #[cfg(feature = "plugins")]
+    plugins: Vec<Box<dyn crate::plugin::Plugin>>,
 }
 
 /// What every segment of one recorder shares.
@@ -80,6 +82,8 @@ pub(crate) struct Core {
     pub(crate) listeners: Listeners,
     pub(crate) late_keep: Option<Keeper>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    #[cfg(feature = "plugins")]
+    pub(crate) plugins: Option<crate::plugin::Lookup>,
     pub(crate) wake: Wake,
     enabled: AtomicBool,
     queue: ArrayQueue<Box<Chunk>>,
@@ -115,6 +119,8 @@ impl Core {
             listeners: Listeners::new(extras.listeners),
             late_keep: extras.late_keep.map(Keeper::new),
             heartbeat: extras.heartbeat.map(Heartbeat::new),
+            #[cfg(feature = "plugins")]
+            plugins: crate::plugin::Lookup::new(extras.plugins),
             wake: Wake::new(Worker::new(exporter)),
             queue: ArrayQueue::new(QUEUE_LIMIT),
             queued_bytes: AtomicUsize::new(0),
@@ -272,6 +278,13 @@ impl Recorder {
         let before = self.stats();
         self.core.wake.flush_async(&self.core).await;
         self.stats().since(&before)
+    }
+
+    /// Waits until the recorder's [plugins](RecorderBuilder::plugin) have answered, well or not, or the deadline; whether they have. True
+    /// where there are none. Nobody needs to wait: it is for a job so short that it would end before they answer. Blocks this thread.
+    #[cfg(feature = "plugins")]
+    pub fn wait_for_plugins(&self, deadline: Duration) -> bool {
+        self.core.plugins.as_ref().is_none_or(|plugins| plugins.wait(deadline))
     }
 
     /// What was recorded, sent and dropped since the recorder was built. `recorded` is the sum of the others.
