@@ -147,6 +147,7 @@ impl Daemon {
             origins: Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str)),
             counts: requests,
             notice: Arc::new(|text: &str| tracing::warn!(target: "xray_daemon", "{text}")),
+            answers: "X-Ray's API",
         };
         let server = Server::start(listener, tcp::routes::router(routes, gate))?;
         tracing::info!(target: "xray_daemon", "Starting proxy http server on {}", server.addr());
