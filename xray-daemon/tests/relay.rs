@@ -308,6 +308,34 @@ async fn what_cannot_be_sent_before_the_end_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_that_is_back_gets_what_waits_for_a_pause_before_the_end() {
+    // Which is seen first, the last batch or the end, is left to chance.
+    for round in 0..32 {
+        let upstream = Scripted::new([], RETRY);
+        let relay = start(&upstream, RelaySettings::default());
+        let mut pushed = push(&relay, [10]);
+        sleep(Duration::from_secs(600)).await;
+        upstream.keeps_to(Act::Take);
+        pushed += push(&relay, [20]);
+        let stats = relay.shutdown(Duration::from_secs(8)).await;
+        account(&stats);
+        assert_eq!((stats.sent, stats.dropped.shutdown), (pushed as u64, 0), "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_hang_do_not_keep_one_from_finding_out() {
+    let hang = Act::TakeAfter(Duration::from_secs(3_600));
+    let upstream = Scripted::new([hang, RETRY], Act::Take);
+    let relay = start(&upstream, RelaySettings { concurrency: 8, ..RelaySettings::default() });
+    push(&relay, [1, 2, 3]);
+    sleep(Duration::from_secs(1)).await;
+    let stats = relay.stats();
+    account(&stats);
+    assert_eq!((stats.sent, stats.pending, stats.failing), (5, 1, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_hangs_does_not_hold_up_the_end() {
     let upstream = Scripted::new([], Act::TakeAfter(Duration::from_secs(3_600)));
     let relay = start(&upstream, RelaySettings::default());

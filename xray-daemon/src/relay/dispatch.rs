@@ -24,6 +24,8 @@ pub(super) struct Dispatcher {
     most: usize,
     /// Until when the last batches may be sent, once the daemon ends.
     deadline: watch::Receiver<Option<Instant>>,
+    /// Whether the end was seen.
+    ending: bool,
     pace: Pace,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -45,18 +47,23 @@ impl Dispatcher {
         deadline: watch::Receiver<Option<Instant>>,
     ) -> Self {
         let (pace, under_way) = (Pace::default(), FuturesUnordered::new());
-        Self { shared, upstream, most: most.max(1), deadline, pace, under_way }
+        Self { shared, upstream, most: most.max(1), deadline, ending: false, pace, under_way }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             let now = Instant::now();
-            while self.under_way.len() < self.pace.most(self.most, now)
+            // Looked at here and not where it wakes: the last batch may do that first.
+            let deadline = *self.deadline.borrow_and_update();
+            if deadline.is_some() && !std::mem::replace(&mut self.ending, true) {
+                self.pace.hurry();
+            }
+            while self.under_way.len() < self.most
+                && self.pace.may_begin(now)
                 && let Some(batch) = self.shared.queue.pop()
             {
                 self.call(batch);
             }
-            let deadline = *self.deadline.borrow_and_update();
             let idle = self.under_way.is_empty() && self.shared.queue.is_empty();
             if deadline.is_some_and(|deadline| idle || deadline <= now) {
                 break;
@@ -71,14 +78,13 @@ impl Dispatcher {
                     if told.is_err() {
                         break;
                     }
-                    self.pace.hurry();
                 }
             }
         }
     }
 
     fn call(&mut self, batch: Batch) {
-        let (upstream, epoch, began) = (self.upstream.clone(), self.pace.epoch(), Instant::now());
+        let (upstream, epoch, began) = (self.upstream.clone(), self.pace.begins(), Instant::now());
         let call = async move {
             let result = AssertUnwindSafe(upstream.send(&batch)).catch_unwind().await.ok();
             Done { batch, epoch, began, result }
@@ -89,6 +95,7 @@ impl Dispatcher {
     fn done(&mut self, Done { mut batch, epoch, began, result }: Done) {
         let Shared { name, queue, counts } = &*self.shared;
         let documents = batch.len();
+        self.pace.ended(epoch);
         let failure = match result {
             Some(Ok(receipt)) => {
                 counts.answered(began.elapsed());
