@@ -110,10 +110,10 @@ fn a_flood_that_a_hook_holds_back() {
 fn a_flood_while_the_client_ends() {
     for _ in 0..20 {
         let local = Local::new();
-        let guard = local.builder().shutdown_timeout(Duration::from_millis(5)).build().unwrap();
+        let guard = local.builder().shutdown_timeout(Duration::from_millis(5)).install().unwrap();
         let reported = std::sync::atomic::AtomicU64::new(0);
         let over = AtomicBool::new(false);
-        let kept = guard.clone();
+        let kept = guard.rollbar().clone();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let (kept, reported, over) = (&kept, &reported, &over);
@@ -136,6 +136,5 @@ fn a_flood_while_the_client_ends() {
         let stats = settled(&kept);
         assert_adds_up(&stats);
         assert_eq!(stats.pending, 0, "{stats:#?}");
-        drop(kept);
     }
 }
