@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::{Instant, sleep};
-use xray_daemon::batch::{BATCH_DOCUMENTS, Batch};
+use xray_daemon::batch::{BATCH_DOCUMENTS, Batch, OpenBatch};
 use xray_daemon::relay::{Relay, RelaySettings, RelayStats};
 use xray_daemon::upstream::{Cause, Failure, Receipt, Unprocessed, Upstream, Verdict};
 
@@ -279,6 +279,26 @@ async fn memory_is_bounded_and_the_oldest_make_room() {
     let newest = upstream.order.lock().unwrap().iter().max().cloned();
     let text = String::from_utf8(newest.unwrap()).unwrap();
     assert!(upstream.order.lock().unwrap().is_sorted(), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bursts_of_the_largest_documents_fit_in_the_least_bound() {
+    let upstream = Scripted::new([], Act::TakeAfter(Duration::from_millis(20)));
+    let relay = start(&upstream, RelaySettings { buffer_bytes: 3 << 20, ..RelaySettings::default() });
+    let mut open = OpenBatch::new();
+    for number in 0..200 {
+        open.push(format!("{number:064000}").as_bytes(), Instant::now());
+        if open.is_full() {
+            relay.queue().push(open.close().unwrap());
+        }
+        if number % 20 == 19 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    open.close().into_iter().for_each(|last| relay.queue().push(last));
+    let stats = relay.shutdown(Duration::from_secs(1)).await;
+    account(&stats);
+    assert_eq!((stats.sent, stats.dropped.total()), (200, 0));
 }
 
 #[tokio::test(start_paused = true)]
