@@ -165,12 +165,12 @@ impl Daemon {
 
     async fn run(mut self) -> ExitCode {
         let mut looks = tokio::time::interval(LOOK);
-        let code = loop {
+        let (name, code) = loop {
             tokio::select! {
                 told = self.signals.next() => match told {
                     Told::End(name, code) => {
                         tracing::info!(target: "xray_daemon", "Got shutdown signal: {name}");
-                        break code;
+                        break (name, code);
                     }
                     Told::Reload => {
                         tracing::info!(target: "xray_daemon", "Got SIGHUP: opens the log and reads the sampling rules again");
@@ -181,12 +181,12 @@ impl Daemon {
                 _ = looks.tick(), if self.rules.is_some() => self.rules.iter_mut().for_each(sampling_rules::look),
             }
         };
-        self.end().await;
+        self.end(name).await;
         code
     }
 
     /// Sends what has come, within the grace. A second signal ends it at once.
-    async fn end(mut self) {
+    async fn end(mut self, signal: &str) {
         let queue = self.relay.queue();
         let last = async {
             drop(self.stop);
@@ -197,13 +197,11 @@ impl Daemon {
         };
         tokio::select! {
             () = last => {}
-            _ = self.signals.next() => {
+            () = self.signals.another(signal) => {
                 tracing::warn!(target: "xray_daemon", "A second signal: ends at once, and what was not sent is lost");
-                // The relay is dropped with `last`, and counts what it had once the runtime comes to it.
-                for _ in 0..10 {
-                    tokio::task::yield_now().await;
-                }
-                tell_account(&self.counts, &queue.stats(), None);
+                let mut stats = queue.stats();
+                stats.dropped.shutdown += unaccounted(&self.counts, &stats);
+                tell_account(&self.counts, &stats, None);
                 log::flush(LAST_LINES);
                 std::process::exit(1);
             }
@@ -221,6 +219,12 @@ fn warn_of_small_buffer(bytes: usize) {
             bytes >> 10
         );
     }
+}
+
+/// Documents that wait or are under way, or are not in a batch yet.
+fn unaccounted(counts: &DatagramCounts, stats: &RelayStats) -> u64 {
+    let ended = counts.rejected().total() + stats.sent + stats.unprocessed + stats.dropped.total();
+    counts.received.load(Ordering::Relaxed).saturating_sub(ended)
 }
 
 /// The last line of the log: where every datagram went.
