@@ -106,7 +106,7 @@ impl Dispatcher {
                 queue.done(&batch);
                 tell_unprocessed(name, &receipt.unprocessed);
                 if self.pace.succeeded(epoch) {
-                    tracing::info!(target: "xray_daemon", "{name}: segments are accepted again");
+                    tell_accepted_again(name);
                 }
                 tell_sent(documents, began.elapsed());
                 return;
@@ -115,7 +115,13 @@ impl Dispatcher {
             None => {
                 counts.panicked.add(documents);
                 queue.done(&batch);
-                tracing::error!(target: "xray_daemon", "{name}: a call panicked; {documents} segments are dropped");
+                static PANICKED: Throttle = Throttle::new();
+                if let Some(more) = PANICKED.pass() {
+                    tracing::error!(
+                        target: "xray_daemon",
+                        "{name}: a call panicked; {documents} segments are dropped{more}"
+                    );
+                }
                 return;
             }
         };
@@ -127,10 +133,13 @@ impl Dispatcher {
                 let pause = self.pace.failed(epoch, after, Instant::now(), fastrand::f64());
                 counts.retried.add(documents);
                 queue.put_back(&batch, vec![batch.clone()]);
-                if let Some(pause) = pause {
+                static KEPT: Throttle = Throttle::new();
+                if let Some(pause) = pause
+                    && let Some(more) = KEPT.pass()
+                {
                     tracing::error!(
                         target: "xray_daemon",
-                        "Sending segment batch failed with: {why}; {} segments are kept, the next attempt is in {:.1} s",
+                        "Sending segment batch failed with: {why}; {} segments are kept, the next attempt is in {:.1} s{more}",
                         queue.held().documents,
                         pause.as_secs_f64()
                     );
@@ -140,7 +149,13 @@ impl Dispatcher {
                 Some((first, second)) => {
                     counts.retried.add(documents);
                     queue.put_back(&batch, vec![first, second]);
-                    tracing::debug!(target: "xray_daemon", "{name}: a batch of {documents} segments is sent in halves: {why}");
+                    static HALVES: Throttle = Throttle::new();
+                    if let Some(more) = HALVES.pass() {
+                        tracing::debug!(
+                            target: "xray_daemon",
+                            "{name}: a batch of {documents} segments is sent in halves: {why}{more}"
+                        );
+                    }
                 }
                 None => self.refused(&batch, why),
             },
@@ -203,6 +218,14 @@ fn tell_sent(documents: usize, after: Duration) {
             "Successfully sent batch of {documents} segments ({:.3} seconds){more}",
             after.as_secs_f64()
         );
+    }
+}
+
+/// Throttled, as an upstream may fail and recover many times a second.
+fn tell_accepted_again(name: &str) {
+    static AGAIN: Throttle = Throttle::new();
+    if let Some(more) = AGAIN.pass() {
+        tracing::info!(target: "xray_daemon", "{name}: segments are accepted again{more}");
     }
 }
 
