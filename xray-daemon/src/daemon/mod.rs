@@ -143,8 +143,9 @@ impl Daemon {
                 .merge(tcp::proxy::routes(aws, &sampling::PATHS)),
             None => routes.merge(tcp::proxy::routes(aws, &[])),
         };
+        let origins = Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str));
         let gate = Gate {
-            origins: Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str)),
+            origins: origins.own_pages_only(),
             counts: requests,
             notice: Arc::new(|text: &str| tracing::warn!(target: "xray_daemon", "{text}")),
             answers: "X-Ray's API",
