@@ -20,8 +20,9 @@ use tower_service::Service as _;
 
 use super::wire::Wire;
 
-/// The most connections at a time. Others wait in the kernel's backlog.
-const CONNECTIONS: usize = 128;
+/// The most connections at a time. Others wait in the kernel's backlog. Each program whose SDK asks for sampling targets keeps one
+/// open, and file descriptors often end at 1024.
+const CONNECTIONS: usize = 512;
 
 /// The longest that a request's head may take, and that a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
