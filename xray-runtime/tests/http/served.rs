@@ -1,7 +1,5 @@
 //! Servers on loopback, and recorders with settings whose documents can be read.
 
-#![allow(dead_code)] // Each test file uses a part.
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

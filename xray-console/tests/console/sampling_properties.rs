@@ -1,5 +1,4 @@
 //! What holds of sampling rules and targets for any file and any request.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,6 @@
 //! When the segment of a request ends, and how: bodies that stream, end, fail or are dropped; handlers that fail,
 //! panic or are dropped; what strangers send.
 
-#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
-
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::pending;
@@ -19,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tower::{Layer, ServiceExt, service_fn};
 use xray_runtime::{Captured, CapturedEntity, Recorder, XRayBody, XRayLayer, xray_capture};
 
-mod served;
+use crate::served;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Sent = Result<Frame<Bytes>, BoxError>;

@@ -1,16 +1,13 @@
 //! Hostile and broken documents: none panics, none reaches the terminal, none grows without bound.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod support;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use support::{finish, trace};
 use xray_console::{
     Document, DocumentError, Format, MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ENTITIES, Trace, View,
 };
+
+use crate::support::{finish, trace};
 
 fn parse(text: &str) -> Result<Document, DocumentError> {
     Document::parse(text.as_bytes())

@@ -1,13 +1,10 @@
 //! When a trace is finished.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::golden;
 use xray_console::{Assembler, Document, Limits};
+
+use crate::support::golden;
 
 fn document(trace: &str, id: &str, rest: &str) -> Document {
     let text = format!(r#"{{"trace_id":"{trace}","id":"{id}","name":"n","start_time":1{rest}}}"#);

@@ -1,7 +1,5 @@
 //! A real reqwest client and a real server: what a call leaves in the document, and what the called service sees.
 
-#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
-
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +11,7 @@ use xray_runtime::{
     Captured, CapturedEntity, FutureExt, Recorder, TraceHeader, XRayLayer, XRayMiddleware, xray_capture,
 };
 
-mod served;
-use served::serve;
+use crate::served::serve;
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 

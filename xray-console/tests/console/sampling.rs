@@ -1,5 +1,4 @@
 //! Sampling rules and targets as X-Ray's API answers them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -189,7 +188,7 @@ fn a_file_that_is_wrong_is_refused_with_rule_and_member() {
 
 #[test]
 fn local_documents_are_judged_as_the_vectors_say() {
-    let vectors: Value = serde_json::from_str(include_str!("data/sampling_rule_file.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../data/sampling_rule_file.json")).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     // An array is another form.
     let documents = cases.iter().filter(|case| !case["input"].as_str().unwrap().starts_with('['));

@@ -1,11 +1,8 @@
 //! Real traces as they are drawn.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod support;
-
-use support::{assert_snapshot, finish, golden, vector_traces};
 use xray_console::{Document, Format, View};
+
+use crate::support::{assert_snapshot, finish, golden, vector_traces};
 
 #[test]
 fn waterfalls_of_the_vector_traces() {
@@ -47,7 +44,7 @@ const NOT_JSON: [&str; 2] = ["80_annotations", "81_metadata_user"];
 #[test]
 fn every_golden_document_is_read_and_drawn() {
     let mut drawn = 0;
-    for file in std::fs::read_dir(support::path("data/golden")).unwrap() {
+    for file in std::fs::read_dir(crate::support::path("data/golden")).unwrap() {
         let file = file.unwrap().path();
         let name = file.file_stem().unwrap().to_str().unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
@@ -58,7 +55,7 @@ fn every_golden_document_is_read_and_drawn() {
         if case["documents"].as_array().unwrap().is_empty() {
             continue;
         }
-        let finished = finish(support::documents(&case["documents"]));
+        let finished = finish(crate::support::documents(&case["documents"]));
         assert!(finished.trace.is_closed(), "{name}");
         for width in [80, 240] {
             let waterfall = finished.waterfall(View::new().width(width));

@@ -1,7 +1,5 @@
 //! A real axum server and a real client: what a request leaves in the document, and what it gets back.
 
-#![allow(clippy::unwrap_used)] // Not only in the tests themselves.
-
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -11,8 +9,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use xray_runtime::{Captured, NoneSampler, Recorder, StatusFlags, XRayLayer, xray_capture};
 
-mod served;
-use served::{collecting, serve};
+use crate::served::{collecting, serve};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 

@@ -1,5 +1,4 @@
 //! What holds for any input.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
 //! What holds of the double for any request.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::SystemTime;
 
