@@ -302,6 +302,22 @@ async fn bursts_of_the_largest_documents_fit_in_the_least_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_upstream_may_have_most_of_the_least_bound() {
+    let upstream = Scripted::new([], Act::TakeAfter(Duration::from_secs(2)));
+    let relay = start(&upstream, RelaySettings { buffer_bytes: 3 << 20, ..RelaySettings::default() });
+    for _ in 0..240 {
+        relay.queue().push((0..BATCH_DOCUMENTS).map(|_| vec![b'x'; 700]).collect());
+        // 12 a second, so that 24 are under way.
+        sleep(Duration::from_secs(1) / 12).await;
+        let stats = relay.stats();
+        assert!(stats.queue_bytes <= 3 << 20, "{stats:?}");
+    }
+    let stats = relay.shutdown(Duration::from_secs(8)).await;
+    account(&stats);
+    assert_eq!((stats.sent, stats.dropped.total()), (240 * BATCH_DOCUMENTS as u64, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_larger_than_the_bound_is_dropped() {
     let upstream = Scripted::new([], Act::Take);
     let relay = start(&upstream, RelaySettings { buffer_bytes: 1_000, concurrency: 1 });
