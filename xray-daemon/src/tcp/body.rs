@@ -21,8 +21,9 @@ const DISCARDED: usize = 64 << 20;
 /// What each body may have: 64 KiB. What SDKs send is below.
 const SMALL: usize = 64 << 10;
 
-/// The larger bodies that there are at once; further ones wait. At 4 MiB each that is 64 MiB, however many connections there are.
-static LARGE: Semaphore = Semaphore::const_new(16);
+/// The larger bodies that there are at once; further ones wait. At 4 MiB each that is 32 MiB, and up to twice that while they grow,
+/// however many connections there are.
+static LARGE: Semaphore = Semaphore::const_new(8);
 
 /// A large body, which gives its place back when it is dropped.
 struct Large {
