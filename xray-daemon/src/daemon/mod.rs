@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use xray_console::sampling::{self, RulesOnDisk, RulesOnDiskError};
 
 use self::observed::RelayObserved;
@@ -33,8 +34,8 @@ use crate::upstream::aws::{AwsError, AwsXRay};
 /// How long the last segments may take once the daemon is told to end. Docker kills after 10 seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How long the last telemetry may take after that.
-const LAST_TELEMETRY: Duration = Duration::from_secs(1);
+/// How long the last telemetry, and answers over TCP that are under way, may take after that.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 /// How often the file of sampling rules is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -193,7 +194,9 @@ impl Daemon {
             drop(self.stop);
             let kernel_dropped = self.received_all.await.ok().flatten();
             let stats = self.relay.shutdown(GRACE).await;
-            self.telemetry.end(LAST_TELEMETRY).await;
+            // It ends when dropped, which waits for its thread.
+            let server = tokio::task::spawn_blocking(move || drop(self.server));
+            let _ = tokio::join!(self.telemetry.end(LAST_CALLS), timeout(LAST_CALLS, server));
             tell_account(&self.counts, &stats, kernel_dropped);
         };
         tokio::select! {
@@ -207,7 +210,6 @@ impl Daemon {
                 std::process::exit(1);
             }
         }
-        drop(self.server);
     }
 }
 
