@@ -243,6 +243,19 @@ async fn what_is_refused_is_dropped_and_what_is_unprocessed_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_that_refuses_a_batch_is_back() {
+    let refuse = Act::Fail(Cause::Http4xx, Verdict::Refuse);
+    let upstream = Scripted::new([RETRY, refuse], Act::TakeAfter(Duration::from_millis(50)));
+    let relay = start(&upstream, RelaySettings { concurrency: 1, ..RelaySettings::default() });
+    push(&relay, vec![1; 3]);
+    let stats = relay.shutdown(Duration::from_secs(60)).await;
+    account(&stats);
+    let calls = upstream.calls();
+    assert_eq!(calls[2], calls[1], "no pause after an answer");
+    assert_eq!((stats.sent, stats.dropped.refused), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_is_too_large_goes_in_halves() {
     let split = Act::Fail(Cause::Http4xx, Verdict::Split);
     // 5 -> 2 and 3; 2 -> 1 and 1, of which the first is refused for its size alone.

@@ -128,6 +128,10 @@ impl Dispatcher {
         counts.failed((!batch.failed).then_some(failure.cause));
         batch.failed = true;
         let why = &failure.message;
+        if matches!(failure.verdict, Verdict::Refuse | Verdict::Split) {
+            // It answers, and says what of this batch: others may be sent.
+            self.pace.succeeded(epoch);
+        }
         match failure.verdict {
             Verdict::Retry { after } => {
                 let pause = self.pace.failed(epoch, after, Instant::now(), fastrand::f64());
