@@ -197,8 +197,8 @@ with Check() as check:
     until("a document by the new rule", lambda: recorded()[-1] == ("user", "late"))
     calls = [f'sampling_requests_total{{call="GetSampling{what}"}}' for what in ("Rules", "Targets")]
     counts = metrics(tcp_port, *calls)
-    check.holds("calls of the pollers that the daemon counts", counts, "two for rules, two or more for targets",
-                counts[0] == 2 and counts[1] >= 2)
+    check.holds("calls of the pollers that the daemon counts", counts, "two or more for rules, one or more for targets",
+                counts[0] >= 2 and counts[1] >= 1)
     until("all that came is sent", lambda: metrics(tcp_port, "segments_sent_total") == [len(tap.datagrams)])
     check.equal("the daemon ends well", daemon.stop(), 0)
     check.equal("the app ends well", app.stop(), 0)
