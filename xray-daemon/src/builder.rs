@@ -265,7 +265,6 @@ impl Builder {
                 let observed = Arc::new(LocalObserved {
                     rules: rules.clone(),
                     shared: shared.clone(),
-                    double: double.clone(),
                     started: Instant::now(),
                     socket: observer,
                 });
