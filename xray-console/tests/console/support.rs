@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use xray_console::{Assembler, Document, FinishedTrace, Limits, Trace};
 
 /// A file of this crate's `tests` folder.
@@ -67,4 +69,15 @@ pub(crate) fn assert_snapshot(name: &str, actual: &str) {
         expected == actual,
         "{name} differs (UPDATE_SNAPSHOTS=1 rewrites it)\n--- expected\n{expected}\n--- got\n{actual}"
     );
+}
+
+/// Any JSON without anything in it.
+pub(crate) fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        any::<String>().prop_map(Value::from),
+    ]
 }
