@@ -285,7 +285,7 @@ impl RollbarBuilder {
         self
     }
 
-    /// How long the guard's drop waits for what is left; else 2 s.
+    /// How long the end waits for what is left: the guard's drop, and a panic that aborts the program; else 2 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.settings.shutdown_timeout = timeout;
         self

@@ -264,10 +264,10 @@ impl Rollbar {
         }
     }
 
-    /// As [`flush`](Self::flush), where the program is about to abort: what is not sent in time is kept on disk, where there is a
-    /// folder for it.
-    pub(crate) fn flush_before_abort(&self, deadline: Duration) {
-        if self.flush(deadline).pending > 0
+    /// As [`flush`](Self::flush), where the program is about to abort: what is not sent in the time for an end is kept on disk,
+    /// where there is a folder for it.
+    pub(crate) fn flush_before_abort(&self) {
+        if self.flush(self.0.settings.shutdown_timeout).pending > 0
             && let Sink::Worker { worker, .. } = &self.0.sink
             && worker.is_here()
         {

@@ -118,7 +118,7 @@
 //! | a proxy | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | `proxy` | the environment's |
 //! | what carries items in the place of HTTP | | `transport` | HTTP |
 //! | a folder for what could not be sent; its bounds | | `spool`, `spool_within` | none; 1,000 files, 64 MiB |
-//! | how long the guard's drop waits | | `shutdown_timeout` | 2 s |
+//! | how long the guard's drop and a panic that aborts wait | | `shutdown_timeout` | 2 s |
 //!
 //! [`Rollbar::in_memory`] reads no variables.
 //!

@@ -9,7 +9,6 @@ use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::panic::PanicHookInfo;
 use std::sync::Once;
-use std::time::Duration;
 
 use xray_error::Chain;
 
@@ -18,9 +17,6 @@ use crate::client::Rollbar;
 use crate::current::{PANIC_WAITS, REPORTING, STATE, flags, set_flag};
 use crate::occurrence::{Extras, Occurrence, Place, What};
 use crate::report::{LIMITS, capture, deliver, guarded, taker};
-
-/// How long a program that is about to abort waits for its last item.
-const ABORT_FLUSH: Duration = Duration::from_secs(2);
 
 /// A panic that waits.
 struct Waiting {
@@ -76,7 +72,7 @@ fn note(info: &PanicHookInfo<'_>) {
     let occurrence = Box::new(capture(&client, Level::OF_PANIC, what, place, Extras::default(), true));
     if aborts {
         deliver(&client, occurrence);
-        client.flush_before_abort(ABORT_FLUSH);
+        client.flush_before_abort();
     } else if STATE.get().depth > 0 {
         wait(Waiting { client, occurrence });
     } else {

@@ -1,7 +1,6 @@
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
 
-use xray_runtime::{AllSampler, Recorder, begin_segment};
+use xray_runtime::{AllSampler, Flushed, Recorder, begin_segment};
 
 use crate::support::{Forest, SOON, parse};
 
@@ -13,9 +12,9 @@ fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-fn segments(recorder: &Recorder, count: usize) {
+fn segments(recorder: &Recorder, count: usize) -> Flushed {
     recorder.enter(|| (0..count).for_each(|_| begin_segment("s").end()));
-    recorder.flush(SOON);
+    recorder.flush(SOON)
 }
 
 /// Receives a datagram; its document.
@@ -35,15 +34,13 @@ fn a_daemon_that_is_not_there_costs_counted_losses() {
     let address = format!("127.0.0.1:{}", port(&free));
     drop(free);
     let recorder = recorder(&address);
-    let begun = Instant::now();
     for _ in 0..20 {
-        segments(&recorder, 10);
+        assert_eq!(segments(&recorder, 10).pending, 0, "nothing waits for it");
     }
     let stats = recorder.stats();
     assert_eq!(stats.recorded, 200);
     assert_eq!(stats.sent + stats.dropped() + stats.pending, 200, "{stats:?}");
     assert!(stats.dropped_send_failed > 0, "{stats:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 /// The most documents of a batch: what AWS X-Ray takes in a call, and its daemon sends.
 pub const BATCH_DOCUMENTS: usize = 50;
 
-/// The bytes of documents from which a batch is closed, so that one of large documents is no request of megabytes: 1 MiB.
-pub const BATCH_BYTES: usize = 1 << 20;
+/// The bytes of documents from which a batch is closed: 256 KiB. Within the least bound of memory, 3 MiB, one of large documents
+/// then leaves room for others.
+pub const BATCH_BYTES: usize = 256 << 10;
 
 /// Documents as they came, in the order in which they came. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ impl OpenBatch {
     /// Adds a document that came at this time.
     pub fn push(&mut self, document: &[u8], at: Instant) {
         self.documents.extend_from_slice(document);
-        // Fits: a batch is closed at 1 MiB, and a document is no larger than a datagram.
+        // Fits: a batch is closed at 256 KiB, and a document is no larger than a datagram.
         self.ends.push(u32::try_from(self.documents.len()).unwrap_or(u32::MAX));
         self.received_at.get_or_insert(at);
     }

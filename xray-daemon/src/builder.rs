@@ -258,13 +258,13 @@ impl Builder {
                     origins: Origins::new(&addr, allowed_hosts.iter().map(String::as_str)),
                     counts: shared.counters.requests.clone(),
                     notice: shared.notice.clone(),
+                    answers: "Rollbar's API (items go to /api/1/item/), X-Ray's /GetSamplingRules and /SamplingTargets",
                 };
                 let rules =
                     sampling_rules.unwrap_or_else(|| Arc::new(SamplingRules::everything(SystemTime::now())));
                 let observed = Arc::new(LocalObserved {
                     rules: rules.clone(),
                     shared: shared.clone(),
-                    double: double.clone(),
                     started: Instant::now(),
                     socket: observer,
                 });

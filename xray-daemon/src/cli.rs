@@ -12,9 +12,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::go_flags::{Flag, Flags};
-pub(crate) use status::Status;
 #[cfg(all(test, feature = "relay"))]
 pub(crate) use daemon::read as daemon_flags;
+pub(crate) use status::Status;
 pub(crate) use tail::Tail;
 
 const NAME: &str = "xray-daemon";

@@ -51,14 +51,13 @@ pub struct LocalDaemon {
 pub(crate) struct LocalObserved {
     pub(crate) rules: Arc<SamplingRules>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) double: Arc<Double>,
     pub(crate) started: Instant,
     pub(crate) socket: SocketObserver,
 }
 
 impl Observed for LocalObserved {
     fn observe(&self) -> Observation {
-        let stats = Stats { rollbar: self.double.stats(), ..self.shared.counters.stats() };
+        let stats = self.shared.counters.stats();
         Observation {
             status: Status::of(&[]),
             version: env!("CARGO_PKG_VERSION"),

@@ -48,6 +48,9 @@ pub(crate) fn run(options: &Status, out: &mut impl Write) -> Result<bool, Status
 
 /// An address to listen on is not always one to ask.
 fn to_ask(bind: &str) -> String {
+    if bind.starts_with(':') {
+        return format!("{}{bind}", Ipv4Addr::LOCALHOST);
+    }
     match bind.parse::<SocketAddr>() {
         Ok(addr) if addr.ip().is_unspecified() => {
             SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), addr.port()).to_string()
@@ -266,6 +269,7 @@ requests   7 over TCP, 0 refused
     fn an_address_to_listen_on_everywhere_is_asked_here() {
         assert_eq!(to_ask("0.0.0.0:2000"), "127.0.0.1:2000");
         assert_eq!(to_ask("[::]:9"), "127.0.0.1:9");
+        assert_eq!(to_ask(":2000"), "127.0.0.1:2000");
         assert_eq!(to_ask("10.0.0.1:2000"), "10.0.0.1:2000");
         assert_eq!(to_ask("xray-daemon:2000"), "xray-daemon:2000");
     }

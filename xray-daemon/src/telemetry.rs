@@ -12,7 +12,7 @@ pub struct TelemetryRecord {
     pub segments_received_count: u64,
     /// Documents that an upstream took.
     pub segments_sent_count: u64,
-    /// Documents that were dropped because there was no room for them.
+    /// Documents that were dropped: there was no room for them, or they could not be sent.
     pub segments_spillover_count: u64,
     /// Datagrams without a valid header or without a document, and documents that the upstream refused.
     pub segments_rejected_count: u64,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::{Instant, sleep};
-use xray_daemon::batch::{BATCH_DOCUMENTS, Batch};
+use xray_daemon::batch::{BATCH_DOCUMENTS, Batch, OpenBatch};
 use xray_daemon::relay::{Relay, RelaySettings, RelayStats};
 use xray_daemon::upstream::{Cause, Failure, Receipt, Unprocessed, Upstream, Verdict};
 
@@ -243,6 +243,19 @@ async fn what_is_refused_is_dropped_and_what_is_unprocessed_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_that_refuses_a_batch_is_back() {
+    let refuse = Act::Fail(Cause::Http4xx, Verdict::Refuse);
+    let upstream = Scripted::new([RETRY, refuse], Act::TakeAfter(Duration::from_millis(50)));
+    let relay = start(&upstream, RelaySettings { concurrency: 1, ..RelaySettings::default() });
+    push(&relay, vec![1; 3]);
+    let stats = relay.shutdown(Duration::from_secs(60)).await;
+    account(&stats);
+    let calls = upstream.calls();
+    assert_eq!(calls[2], calls[1], "no pause after an answer");
+    assert_eq!((stats.sent, stats.dropped.refused), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_is_too_large_goes_in_halves() {
     let split = Act::Fail(Cause::Http4xx, Verdict::Split);
     // 5 -> 2 and 3; 2 -> 1 and 1, of which the first is refused for its size alone.
@@ -282,6 +295,42 @@ async fn memory_is_bounded_and_the_oldest_make_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bursts_of_the_largest_documents_fit_in_the_least_bound() {
+    let upstream = Scripted::new([], Act::TakeAfter(Duration::from_millis(20)));
+    let relay = start(&upstream, RelaySettings { buffer_bytes: 3 << 20, ..RelaySettings::default() });
+    let mut open = OpenBatch::new();
+    for number in 0..200 {
+        open.push(format!("{number:064000}").as_bytes(), Instant::now());
+        if open.is_full() {
+            relay.queue().push(open.close().unwrap());
+        }
+        if number % 20 == 19 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    open.close().into_iter().for_each(|last| relay.queue().push(last));
+    let stats = relay.shutdown(Duration::from_secs(1)).await;
+    account(&stats);
+    assert_eq!((stats.sent, stats.dropped.total()), (200, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_upstream_may_have_most_of_the_least_bound() {
+    let upstream = Scripted::new([], Act::TakeAfter(Duration::from_secs(2)));
+    let relay = start(&upstream, RelaySettings { buffer_bytes: 3 << 20, ..RelaySettings::default() });
+    for _ in 0..240 {
+        relay.queue().push((0..BATCH_DOCUMENTS).map(|_| vec![b'x'; 700]).collect());
+        // 12 a second, so that 24 are under way.
+        sleep(Duration::from_secs(1) / 12).await;
+        let stats = relay.stats();
+        assert!(stats.queue_bytes <= 3 << 20, "{stats:?}");
+    }
+    let stats = relay.shutdown(Duration::from_secs(8)).await;
+    account(&stats);
+    assert_eq!((stats.sent, stats.dropped.total()), (240 * BATCH_DOCUMENTS as u64, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_larger_than_the_bound_is_dropped() {
     let upstream = Scripted::new([], Act::Take);
     let relay = start(&upstream, RelaySettings { buffer_bytes: 1_000, concurrency: 1 });
@@ -305,6 +354,34 @@ async fn what_cannot_be_sent_before_the_end_is_counted() {
     queue.push([b"{}".to_vec()].into_iter().collect());
     assert_eq!(queue.stats().dropped.shutdown, 31);
     account(&queue.stats());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_is_back_gets_what_waits_for_a_pause_before_the_end() {
+    // Which is seen first, the last batch or the end, is left to chance.
+    for round in 0..32 {
+        let upstream = Scripted::new([], RETRY);
+        let relay = start(&upstream, RelaySettings::default());
+        let mut pushed = push(&relay, [10]);
+        sleep(Duration::from_secs(600)).await;
+        upstream.keeps_to(Act::Take);
+        pushed += push(&relay, [20]);
+        let stats = relay.shutdown(Duration::from_secs(8)).await;
+        account(&stats);
+        assert_eq!((stats.sent, stats.dropped.shutdown), (pushed as u64, 0), "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_hang_do_not_keep_one_from_finding_out() {
+    let hang = Act::TakeAfter(Duration::from_secs(3_600));
+    let upstream = Scripted::new([hang, RETRY], Act::Take);
+    let relay = start(&upstream, RelaySettings { concurrency: 8, ..RelaySettings::default() });
+    push(&relay, [1, 2, 3]);
+    sleep(Duration::from_secs(1)).await;
+    let stats = relay.stats();
+    account(&stats);
+    assert_eq!((stats.sent, stats.pending, stats.failing), (5, 1, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -333,10 +333,10 @@ pub use sql::{MAX_SQL_TEXT_CHARS, Sql, SqlPreparation};
 #[cfg(feature = "sqlx-without-macros")]
 pub use sqlx::{TracedConnection, TracedDatabase, XRayConnection, XRayPool, XRayTransaction};
 pub use subsegment::{Subsegment, begin_subsegment, in_subsegment};
-#[cfg(feature = "grpc")]
-pub use tower::{XRayGrpcBody, XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};
 #[cfg(feature = "tower")]
 pub use tower::{XRayBody, XRayLayer, XRayResponseFuture, XRayService};
+#[cfg(feature = "grpc")]
+pub use tower::{XRayGrpcBody, XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};
 pub use trace_header::{Sampled, TRACE_HEADER, TraceHeader, response_header};
 pub use trace_id::{EntityId, InvalidEntityId, InvalidTraceId, TraceId};
 #[cfg(feature = "tracing")]

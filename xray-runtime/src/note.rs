@@ -41,7 +41,9 @@ impl Chunk {
             self.compact();
         }
         // An entity without its name would be worse than a little too much.
-        if self.bytes + bytes > self.notes_limit && !matches!(fact, Fact::Name(_) | Fact::Sql(_) | Fact::Flags(_)) {
+        if self.bytes + bytes > self.notes_limit
+            && !matches!(fact, Fact::Name(_) | Fact::Sql(_) | Fact::Flags(_))
+        {
             return Noted::Full;
         }
         if let Some(record) = self.record_mut(key) {

@@ -20,6 +20,8 @@ use xray_runtime::{
     Captured, CapturedEntity, FutureExt, Recorder, TraceHeader, XRayInterceptor, xray_capture,
 };
 
+#[allow(dead_code, reason = "its recorders are there for the other target")]
+#[path = "http/served.rs"]
 mod served;
 use served::serve;
 

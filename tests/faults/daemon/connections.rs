@@ -37,7 +37,7 @@ fn an_upstream_that_is_never_there_loses_what_is_counted() {
     // Its grace is 8 seconds: a second signal cuts it short.
     daemon.signal(nix::sys::signal::SIGTERM);
     daemon.line("Got shutdown signal");
-    daemon.signal(nix::sys::signal::SIGTERM);
+    daemon.signal(nix::sys::signal::SIGINT);
     let ended = daemon.ended();
     assert_eq!(ended.status.code(), Some(1), "{:#?}", ended.log);
     assert!(

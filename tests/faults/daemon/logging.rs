@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use conformance::upstream::Double;
+use conformance::upstream::{Behaviour, Double, TRACE_SEGMENTS};
 use nix::sys::signal::Signal;
 
 use crate::process::{Start, start_quietly, until};
@@ -60,6 +60,27 @@ fn sighup_opens_the_log_anew_and_loses_nothing() {
     assert!(before.contains("Listening on UDP") && !after.contains("Listening on UDP"), "{before}\n{after}");
     assert!(after.contains("Received 100 segments: 100 sent"), "{after}");
     let _ = (std::fs::remove_file(log), std::fs::remove_file(moved));
+}
+
+#[test]
+fn an_upstream_that_comes_and_goes_is_told_of_once_a_second() {
+    let double = Double::start().unwrap();
+    for _ in 0..20 {
+        double.next(TRACE_SEGMENTS, 1, Behaviour::error(500, "InternalFailure"));
+        double.next(TRACE_SEGMENTS, 1, Behaviour::usual());
+    }
+    let mut daemon = Start::before(&double).start();
+    daemon.send_next(2_000);
+    let account = daemon.settled();
+    assert_eq!((account.sent, account.retried), (2_000, 1_000));
+    let (_, ended) = daemon.end();
+    for kind in ["Sending segment batch failed with: status 500", "segments are accepted again"] {
+        let told: Vec<&str> =
+            ended.log.iter().filter(|line| line.contains(kind)).map(|line| &line[..19]).collect();
+        assert!(!told.is_empty(), "{kind}: {:#?}", ended.log);
+        // The second of a line is that in which it is written, a moment after it was let through.
+        assert!(told.chunk_by(|one, next| one == next).all(|same| same.len() <= 2), "{kind}: {told:?}");
+    }
 }
 
 #[test]

@@ -91,6 +91,27 @@ fn a_second_signal_ends_it_though_the_upstream_hangs() {
     let ended = daemon.ended();
     assert_eq!(ended.status.code(), Some(1), "{:#?}", ended.log);
     assert_eq!((double.account().batch_sizes(), double.account().duplicates()), (vec![50], 0));
+    let account = Account::of_last_line(&ended.log);
+    assert!(account.is_closed(), "{account:?}");
+    assert_eq!((account.received, account.shutdown), (50, 50));
+}
+
+#[test]
+fn the_same_signal_again_and_sighup_leave_it_its_time() {
+    let double = Double::start().unwrap();
+    double.always(TRACE_SEGMENTS, Behaviour::usual().after(Duration::from_millis(300)));
+    let mut daemon = Start::before(&double).start();
+    daemon.send_next(50);
+    double.received(50);
+    daemon.signal(Signal::SIGTERM);
+    daemon.line("Got shutdown signal");
+    // As `timeout` tells the process and then its group, and as a terminal that goes away does.
+    daemon.signal(Signal::SIGTERM);
+    daemon.signal(Signal::SIGHUP);
+    let ended = daemon.ended();
+    assert_eq!(ended.status.code(), Some(0), "{:#?}", ended.log);
+    let account = Account::of_last_line(&ended.log);
+    assert_eq!((account.received, account.sent, account.is_closed()), (50, 50, true), "{account:?}");
 }
 
 #[test]

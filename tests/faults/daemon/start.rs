@@ -18,43 +18,25 @@ fn refuses(start: Start, named: &str) {
 
 #[test]
 fn a_udp_port_that_is_taken_is_named() {
-    let double = Double::start().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
-    refuses(
-        Start::bare().args([
-            "-b",
-            &addr,
-            "-t",
-            "127.0.0.1:0",
-            "-n",
-            "us-east-1",
-            "--endpoint",
-            &double.url(),
-        ]),
-        &addr,
-    );
+    refuses_to_listen(&addr, "127.0.0.1:0", &addr);
 }
 
 #[test]
 fn a_tcp_port_that_is_taken_is_named() {
-    let double = Double::start().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     // The AWS daemon keeps running, without its proxy.
-    refuses(
-        Start::bare().args([
-            "-b",
-            "127.0.0.1:0",
-            "-t",
-            &addr,
-            "-n",
-            "us-east-1",
-            "--endpoint",
-            &double.url(),
-        ]),
-        &addr,
-    );
+    refuses_to_listen("127.0.0.1:0", &addr, &addr);
+}
+
+/// One of these addresses is taken, and named.
+#[track_caller]
+fn refuses_to_listen(udp: &str, tcp: &str, taken: &str) {
+    let double = Double::start().unwrap();
+    let args = ["-b", udp, "-t", tcp, "-n", "us-east-1", "--endpoint", &double.url()];
+    refuses(Start::bare().args(args), taken);
 }
 
 #[test]

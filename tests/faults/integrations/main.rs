@@ -14,10 +14,11 @@ mod exporters;
 mod grpc;
 mod late_keep;
 mod listeners;
-mod sqlx;
 #[path = "../../../xray-runtime/tests/metadata_endpoint/mod.rs"]
 mod metadata_endpoint;
 mod plugins;
+mod sqlx;
 #[allow(dead_code, reason = "it is there for all targets of faults")]
 #[path = "../support.rs"]
 mod support;
+mod tracing;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use xray_console::sampling::{self, RulesOnDisk, RulesOnDiskError};
 
 use self::observed::RelayObserved;
@@ -33,8 +34,8 @@ use crate::upstream::aws::{AwsError, AwsXRay};
 /// How long the last segments may take once the daemon is told to end. Docker kills after 10 seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How long the last telemetry may take after that.
-const LAST_TELEMETRY: Duration = Duration::from_secs(1);
+/// How long the last telemetry, and answers over TCP that are under way, may take after that.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 /// How often the file of sampling rules is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -143,10 +144,12 @@ impl Daemon {
                 .merge(tcp::proxy::routes(aws, &sampling::PATHS)),
             None => routes.merge(tcp::proxy::routes(aws, &[])),
         };
+        let origins = Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str));
         let gate = Gate {
-            origins: Origins::new(&settings.tcp, settings.allow_host.iter().map(String::as_str)),
+            origins: origins.own_pages_only(),
             counts: requests,
             notice: Arc::new(|text: &str| tracing::warn!(target: "xray_daemon", "{text}")),
+            answers: "X-Ray's API",
         };
         let server = Server::start(listener, tcp::routes::router(routes, gate))?;
         tracing::info!(target: "xray_daemon", "Starting proxy http server on {}", server.addr());
@@ -164,12 +167,12 @@ impl Daemon {
 
     async fn run(mut self) -> ExitCode {
         let mut looks = tokio::time::interval(LOOK);
-        let code = loop {
+        let (name, code) = loop {
             tokio::select! {
                 told = self.signals.next() => match told {
                     Told::End(name, code) => {
                         tracing::info!(target: "xray_daemon", "Got shutdown signal: {name}");
-                        break code;
+                        break (name, code);
                     }
                     Told::Reload => {
                         tracing::info!(target: "xray_daemon", "Got SIGHUP: opens the log and reads the sampling rules again");
@@ -180,34 +183,33 @@ impl Daemon {
                 _ = looks.tick(), if self.rules.is_some() => self.rules.iter_mut().for_each(sampling_rules::look),
             }
         };
-        self.end().await;
+        self.end(name).await;
         code
     }
 
     /// Sends what has come, within the grace. A second signal ends it at once.
-    async fn end(mut self) {
+    async fn end(mut self, signal: &str) {
         let queue = self.relay.queue();
         let last = async {
             drop(self.stop);
             let kernel_dropped = self.received_all.await.ok().flatten();
             let stats = self.relay.shutdown(GRACE).await;
-            self.telemetry.end(LAST_TELEMETRY).await;
+            // It ends when dropped, which waits for its thread.
+            let server = tokio::task::spawn_blocking(move || drop(self.server));
+            let _ = tokio::join!(self.telemetry.end(LAST_CALLS), timeout(LAST_CALLS, server));
             tell_account(&self.counts, &stats, kernel_dropped);
         };
         tokio::select! {
             () = last => {}
-            _ = self.signals.next() => {
+            () = self.signals.another(signal) => {
                 tracing::warn!(target: "xray_daemon", "A second signal: ends at once, and what was not sent is lost");
-                // The relay is dropped with `last`, and counts what it had once the runtime comes to it.
-                for _ in 0..10 {
-                    tokio::task::yield_now().await;
-                }
-                tell_account(&self.counts, &queue.stats(), None);
+                let mut stats = queue.stats();
+                stats.dropped.shutdown += unaccounted(&self.counts, &stats);
+                tell_account(&self.counts, &stats, None);
                 log::flush(LAST_LINES);
                 std::process::exit(1);
             }
         }
-        drop(self.server);
     }
 }
 
@@ -220,6 +222,12 @@ fn warn_of_small_buffer(bytes: usize) {
             bytes >> 10
         );
     }
+}
+
+/// Documents that wait or are under way, or are not in a batch yet.
+fn unaccounted(counts: &DatagramCounts, stats: &RelayStats) -> u64 {
+    let ended = counts.rejected().total() + stats.sent + stats.unprocessed + stats.dropped.total();
+    counts.received.load(Ordering::Relaxed).saturating_sub(ended)
 }
 
 /// The last line of the log: where every datagram went.

@@ -24,6 +24,8 @@ pub(super) struct Dispatcher {
     most: usize,
     /// Until when the last batches may be sent, once the daemon ends.
     deadline: watch::Receiver<Option<Instant>>,
+    /// Whether the end was seen.
+    ending: bool,
     pace: Pace,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -45,18 +47,23 @@ impl Dispatcher {
         deadline: watch::Receiver<Option<Instant>>,
     ) -> Self {
         let (pace, under_way) = (Pace::default(), FuturesUnordered::new());
-        Self { shared, upstream, most: most.max(1), deadline, pace, under_way }
+        Self { shared, upstream, most: most.max(1), deadline, ending: false, pace, under_way }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             let now = Instant::now();
-            while self.under_way.len() < self.pace.most(self.most, now)
+            // Looked at here and not where it wakes: the last batch may do that first.
+            let deadline = *self.deadline.borrow_and_update();
+            if deadline.is_some() && !std::mem::replace(&mut self.ending, true) {
+                self.pace.hurry();
+            }
+            while self.under_way.len() < self.most
+                && self.pace.may_begin(now)
                 && let Some(batch) = self.shared.queue.pop()
             {
                 self.call(batch);
             }
-            let deadline = *self.deadline.borrow_and_update();
             let idle = self.under_way.is_empty() && self.shared.queue.is_empty();
             if deadline.is_some_and(|deadline| idle || deadline <= now) {
                 break;
@@ -71,14 +78,13 @@ impl Dispatcher {
                     if told.is_err() {
                         break;
                     }
-                    self.pace.hurry();
                 }
             }
         }
     }
 
     fn call(&mut self, batch: Batch) {
-        let (upstream, epoch, began) = (self.upstream.clone(), self.pace.epoch(), Instant::now());
+        let (upstream, epoch, began) = (self.upstream.clone(), self.pace.begins(), Instant::now());
         let call = async move {
             let result = AssertUnwindSafe(upstream.send(&batch)).catch_unwind().await.ok();
             Done { batch, epoch, began, result }
@@ -89,6 +95,7 @@ impl Dispatcher {
     fn done(&mut self, Done { mut batch, epoch, began, result }: Done) {
         let Shared { name, queue, counts } = &*self.shared;
         let documents = batch.len();
+        self.pace.ended(epoch);
         let failure = match result {
             Some(Ok(receipt)) => {
                 counts.answered(began.elapsed());
@@ -99,7 +106,7 @@ impl Dispatcher {
                 queue.done(&batch);
                 tell_unprocessed(name, &receipt.unprocessed);
                 if self.pace.succeeded(epoch) {
-                    tracing::info!(target: "xray_daemon", "{name}: segments are accepted again");
+                    tell_accepted_again(name);
                 }
                 tell_sent(documents, began.elapsed());
                 return;
@@ -108,22 +115,35 @@ impl Dispatcher {
             None => {
                 counts.panicked.add(documents);
                 queue.done(&batch);
-                tracing::error!(target: "xray_daemon", "{name}: a call panicked; {documents} segments are dropped");
+                static PANICKED: Throttle = Throttle::new();
+                if let Some(more) = PANICKED.pass() {
+                    tracing::error!(
+                        target: "xray_daemon",
+                        "{name}: a call panicked; {documents} segments are dropped{more}"
+                    );
+                }
                 return;
             }
         };
         counts.failed((!batch.failed).then_some(failure.cause));
         batch.failed = true;
         let why = &failure.message;
+        if matches!(failure.verdict, Verdict::Refuse | Verdict::Split) {
+            // It answers, and says what of this batch: others may be sent.
+            self.pace.succeeded(epoch);
+        }
         match failure.verdict {
             Verdict::Retry { after } => {
                 let pause = self.pace.failed(epoch, after, Instant::now(), fastrand::f64());
                 counts.retried.add(documents);
                 queue.put_back(&batch, vec![batch.clone()]);
-                if let Some(pause) = pause {
+                static KEPT: Throttle = Throttle::new();
+                if let Some(pause) = pause
+                    && let Some(more) = KEPT.pass()
+                {
                     tracing::error!(
                         target: "xray_daemon",
-                        "Sending segment batch failed with: {why}; {} segments are kept, the next attempt is in {:.1} s",
+                        "Sending segment batch failed with: {why}; {} segments are kept, the next attempt is in {:.1} s{more}",
                         queue.held().documents,
                         pause.as_secs_f64()
                     );
@@ -133,7 +153,13 @@ impl Dispatcher {
                 Some((first, second)) => {
                     counts.retried.add(documents);
                     queue.put_back(&batch, vec![first, second]);
-                    tracing::debug!(target: "xray_daemon", "{name}: a batch of {documents} segments is sent in halves: {why}");
+                    static HALVES: Throttle = Throttle::new();
+                    if let Some(more) = HALVES.pass() {
+                        tracing::debug!(
+                            target: "xray_daemon",
+                            "{name}: a batch of {documents} segments is sent in halves: {why}{more}"
+                        );
+                    }
                 }
                 None => self.refused(&batch, why),
             },
@@ -196,6 +222,14 @@ fn tell_sent(documents: usize, after: Duration) {
             "Successfully sent batch of {documents} segments ({:.3} seconds){more}",
             after.as_secs_f64()
         );
+    }
+}
+
+/// Throttled, as an upstream may fail and recover many times a second.
+fn tell_accepted_again(name: &str) {
+    static AGAIN: Throttle = Throttle::new();
+    if let Some(more) = AGAIN.pass() {
+        tracing::info!(target: "xray_daemon", "{name}: segments are accepted again{more}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the receiver to an upstream: a queue with a bound, and calls that are made again where that helps.
 //!
-//! The way of a batch: [`RelayQueue::push`] -> waits ([`queue`]) -> a call to the upstream ([`dispatch`]) -> taken, dropped and
-//! counted ([`counts`]), or back to the front of the queue until the upstream may be called again ([`pace`]).
+//! The way of a batch: [`RelayQueue::push`] -> waits (`queue.rs`) -> a call to the upstream (`dispatch.rs`) -> taken, dropped and
+//! counted (`counts.rs`), or back to the front of the queue until the upstream may be called again (`pace.rs`).
 
 mod counts;
 mod dispatch;

@@ -25,6 +25,8 @@ pub(super) struct Pace {
     asked: Option<Instant>,
     /// Counts the pauses: a call that began before the current one fails for the same reason, and says nothing new.
     epoch: u64,
+    /// Calls under way that began since the last pause did.
+    since: usize,
 }
 
 impl Pace {
@@ -33,18 +35,23 @@ impl Pace {
         self.until.filter(|until| *until > now)
     }
 
-    /// How many calls may be under way, of the usual `most`.
-    pub(super) fn most(&self, most: usize, now: Instant) -> usize {
-        match (self.failures, self.pause(now)) {
-            (0, _) => most,
-            (_, Some(_)) => 0,
-            (_, None) => 1,
-        }
+    /// Whether a call may begin: each while all goes well, none in a pause, and after one a single call. Those that hang since
+    /// before do not keep it from finding out.
+    pub(super) fn may_begin(&self, now: Instant) -> bool {
+        self.failures == 0 || self.pause(now).is_none() && self.since == 0
     }
 
-    /// To be kept with a call that begins.
-    pub(super) fn epoch(&self) -> u64 {
+    /// A call begins. Its epoch is to be kept with it.
+    pub(super) fn begins(&mut self) -> u64 {
+        self.since += 1;
         self.epoch
+    }
+
+    /// A call that began in `epoch` came to its end, whichever that was.
+    pub(super) fn ended(&mut self, epoch: u64) {
+        if epoch == self.epoch {
+            self.since = self.since.saturating_sub(1);
+        }
     }
 
     /// A call succeeded that began in `epoch`; whether it was failing until now. One that began before the pause says nothing
@@ -81,6 +88,7 @@ impl Pace {
             return None;
         }
         self.epoch += 1;
+        self.since = 0;
         let doubled = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures += 1;
         // Between half and all of it, so that the daemons of many machines do not come back together.
@@ -97,27 +105,45 @@ mod tests {
     #[test]
     fn pauses_double_up_to_half_a_minute() {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
-        assert_eq!(pace.most(8, now), 8);
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            let pause = pace.failed(pace.epoch(), None, now, 1.0).unwrap();
-            assert_eq!(pace.most(8, now), 0);
+            assert!(pace.may_begin(now));
+            let epoch = pace.begins();
+            let pause = pace.failed(epoch, None, now, 1.0).unwrap();
+            assert!(!pace.may_begin(now));
             now += pause;
-            assert_eq!((pace.most(8, now), pace.pause(now)), (1, None));
+            assert_eq!(pace.pause(now), None);
             pauses.push(pause.as_millis());
         }
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
-        assert!(!pace.succeeded(pace.epoch() - 1));
-        assert!(pace.succeeded(pace.epoch()));
-        assert!(!pace.succeeded(pace.epoch()));
-        assert_eq!(pace.most(8, now), 8);
-        assert_eq!(pace.failed(pace.epoch(), None, now, 0.0), Some(Duration::from_millis(50)));
+        let epoch = pace.begins();
+        assert!(!pace.succeeded(epoch - 1));
+        assert!(pace.succeeded(epoch));
+        assert!(!pace.succeeded(epoch));
+        assert_eq!(pace.failed(epoch, None, now, 0.0), Some(Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn one_call_finds_out_whatever_hangs_since_before() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        let (hangs, fails) = (pace.begins(), pace.begins());
+        assert!(pace.may_begin(now), "as many as are asked for");
+        pace.ended(fails);
+        pace.failed(fails, None, now, 1.0).unwrap();
+        let now = now + FIRST;
+        assert!(pace.may_begin(now));
+        let finds_out = pace.begins();
+        assert!(!pace.may_begin(now), "one is enough");
+        pace.ended(hangs);
+        assert!(!pace.may_begin(now));
+        pace.ended(finds_out);
+        assert!(pace.may_begin(now));
     }
 
     #[test]
     fn calls_that_fail_together_are_one_failure() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        let epoch = pace.epoch();
+        let epoch = pace.begins();
         assert_eq!(pace.failed(epoch, None, now, 1.0), Some(FIRST));
         for _ in 0..7 {
             assert_eq!(pace.failed(epoch, None, now, 1.0), None);
@@ -131,13 +157,12 @@ mod tests {
     fn what_the_upstream_asks_for_counts_within_reason() {
         let (mut pace, now) = (Pace::default(), Instant::now());
         let asked = |pace: &mut Pace, seconds| {
-            pace.failed(pace.epoch(), Some(Duration::from_secs(seconds)), now, 1.0).unwrap().as_secs()
+            let epoch = pace.begins();
+            pace.failed(epoch, Some(Duration::from_secs(seconds)), now, 1.0).unwrap().as_secs()
         };
         assert_eq!(asked(&mut pace, 7), 7);
         assert_eq!(asked(&mut pace, 100_000), 300);
-        assert_eq!(
-            pace.failed(pace.epoch(), Some(Duration::ZERO), now, 1.0),
-            Some(Duration::from_millis(400))
-        );
+        let epoch = pace.begins();
+        assert_eq!(pace.failed(epoch, Some(Duration::ZERO), now, 1.0), Some(Duration::from_millis(400)));
     }
 }

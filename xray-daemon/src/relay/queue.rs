@@ -10,9 +10,9 @@ use crate::batch::Batch;
 /// What a batch takes beside its documents: where they end, the allocations' headers, its place in the queue.
 const OVERHEAD: usize = 128;
 
-/// Of the bound, the part for what is under way: a quarter. The rest is for what waits, so that there is always room for what comes,
-/// and a call can always be made beside a queue that is full.
-const UNDER_WAY: usize = 4;
+/// Of the bound, a quarter is for what is under way, so that calls can be made beside a queue that is full, and a quarter for what
+/// waits, so that there is always room for what comes. The rest is for whichever needs it: calls to an upstream that is slow.
+const RESERVED: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -74,7 +74,7 @@ impl Queue {
         state.bytes += footprint(&batch);
         state.waiting.push_back(batch);
         let for_waiting =
-            (self.limit - self.limit / UNDER_WAY).min(self.limit.saturating_sub(state.bytes_under_way));
+            (self.limit - self.limit / RESERVED).min(self.limit.saturating_sub(state.bytes_under_way));
         while state.bytes - state.bytes_under_way > for_waiting
             && let Some(oldest) = state.waiting.pop_front()
         {
@@ -91,7 +91,10 @@ impl Queue {
     pub(super) fn pop(&self) -> Option<Batch> {
         let mut state = self.state();
         let footprint = footprint(state.waiting.front()?);
-        if state.bytes_under_way > 0 && state.bytes_under_way + 2 * footprint > self.limit / UNDER_WAY {
+        let (calls, reserved) = (state.bytes_under_way + 2 * footprint, self.limit / RESERVED);
+        let has_room =
+            calls <= reserved || calls <= self.limit - reserved && state.bytes + footprint <= self.limit;
+        if state.bytes_under_way > 0 && !has_room {
             return None;
         }
         let batch = state.waiting.pop_front()?;

@@ -1,14 +1,17 @@
-//! Which requests a browser may make: the check against DNS rebinding.
+//! Which requests a browser may make: the checks against DNS rebinding, and against calls that pages of other sites make blindly.
 //!
 //! A page of another site cannot read what a daemon on this machine answers, unless its own name is made to resolve to
 //! 127.0.0.1: then the browser takes the daemon for that site. The Host header, which the page cannot choose, still
 //! carries the name. So a request under a foreign name is refused where a browser may have sent it. Programs in
 //! containers, which reach the daemon under names such as `xray-daemon`, send none of a browser's headers and pass.
+//!
+//! Such a page may still send what it likes to 127.0.0.1, though it cannot read the answer. Where the daemon signs what it is
+//! asked, that would be a call with the user's credentials: there only the daemon's own pages may ask.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::{ACCEPT, HOST, ORIGIN, REFERER};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 
 /// The longest part of a foreign Host that is told.
 const TOLD: usize = 255;
@@ -17,6 +20,7 @@ const TOLD: usize = 255;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origins {
     names: Vec<String>,
+    own_pages_only: bool,
 }
 
 impl Origins {
@@ -29,12 +33,24 @@ impl Origins {
                 names.push(name);
             }
         }
-        Self { names }
+        Self { names, own_pages_only: false }
+    }
+
+    /// Lets no page ask that was not loaded from the daemon itself.
+    #[cfg(feature = "relay")]
+    pub(crate) fn own_pages_only(self) -> Self {
+        Self { own_pages_only: true, ..self }
     }
 
     /// What is answered, if the request is to be refused.
     pub(crate) fn refusal(&self, uri: &Uri, headers: &HeaderMap) -> Option<String> {
         let sign = sign_of_a_browser(headers)?;
+        if self.own_pages_only && is_of_another_site(headers) {
+            return Some(format!(
+                "refused: the request {sign}, and was made by a page of another site. The daemon signs what it is asked with its \
+                 own credentials: no such page may ask"
+            ));
+        }
         // The name in an absolute-form target (`GET http://name/ ..`) counts instead of the header; here both must do.
         let mut hosts = headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
         let in_uri = uri.authority().map(|authority| authority.as_str().into());
@@ -93,6 +109,19 @@ pub(crate) fn sign_of_a_browser(headers: &HeaderMap) -> Option<String> {
     wanted.map(str::to_owned)
 }
 
+/// Whether a browser says that the page was loaded from elsewhere than where the request goes.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    let mut origins = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes);
+    let is_own = |origin: &[u8]| {
+        let authority = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        authority.zip(host).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(host))
+    };
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    // `none` is a person's: an address that was typed, a bookmark.
+    origins.any(|origin| !is_own(origin)) || sites.any(|site| site != "same-origin" && site != "none")
+}
+
 fn title_case(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let (first, rest) = word.split_at(word.len().min(1));
@@ -123,7 +152,7 @@ fn name_of(host: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderName;
 
     use super::*;
 
@@ -136,6 +165,39 @@ mod tests {
             map.append(name, value);
         }
         origins.refusal(&"/api/1/item/".parse().unwrap(), &map)
+    }
+
+    #[cfg(feature = "relay")]
+    #[test]
+    fn no_page_of_another_site_may_have_its_calls_signed() {
+        let lenient = Origins::new("127.0.0.1:2000", []);
+        let strict = lenient.clone().own_pages_only();
+        let host = ("host", "127.0.0.1:2000");
+        for foreign in [
+            ("origin", "https://evil.example"),
+            ("origin", "http://127.0.0.1:3000"),
+            ("origin", "null"),
+            ("origin", "127.0.0.1:2000"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert_eq!(refusal(&lenient, &[host, foreign]), None, "{foreign:?}");
+            let why = refusal(&strict, &[host, foreign]).unwrap_or_else(|| panic!("{foreign:?}"));
+            assert!(why.contains("a page of another site"), "{why}");
+        }
+        for own in [
+            ("origin", "http://127.0.0.1:2000"),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "none"),
+            ("referer", "http://127.0.0.1:2000/"),
+            ("accept", "text/html"),
+            ("user-agent", "Boto3/1.34"),
+        ] {
+            assert_eq!(refusal(&strict, &[host, own]), None, "{own:?}");
+        }
+        let second = [host, ("origin", "http://127.0.0.1:2000"), ("origin", "https://evil.example")];
+        assert!(refusal(&strict, &second).is_some());
+        assert!(refusal(&strict, &[("origin", "http://127.0.0.1:2000")]).is_some(), "no Host");
     }
 
     #[test]

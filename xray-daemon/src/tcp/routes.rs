@@ -21,10 +21,14 @@ pub(crate) struct Gate {
     pub(crate) counts: Arc<RequestCounts>,
     /// Told of the first request that is refused.
     pub(crate) notice: Notice,
+    /// What is answered behind it beside `/health` and `/metrics`, for who asks for something else.
+    pub(crate) answers: &'static str,
 }
 
 /// These routes behind the gate.
 pub(crate) fn router(routes: Router, gate: Gate) -> Router {
+    let answers = gate.answers;
+    let nothing_here = move |request: Request| async move { nothing_here(&request, answers) };
     routes.fallback(nothing_here).layer(from_fn_with_state(Arc::new(gate), refuse_foreign_pages))
 }
 
@@ -42,14 +46,12 @@ async fn refuse_foreign_pages(State(gate): State<Arc<Gate>>, request: Request, n
     }
 }
 
-async fn nothing_here(request: Request) -> Response {
+fn nothing_here(request: &Request, answers: &str) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let method: String = request.method().as_str().chars().take(20).collect();
     error(
         StatusCode::NOT_FOUND,
-        &format!(
-            "nothing is answered at {method} {path}; this daemon has /health and /metrics, and the APIs that it was started with"
-        ),
+        &format!("nothing is answered at {method} {path}; this daemon has {answers}, /health and /metrics"),
     )
 }
 

@@ -20,13 +20,15 @@ use tower_service::Service as _;
 
 use super::wire::Wire;
 
-/// The most connections at a time. Others wait in the kernel's backlog.
-const CONNECTIONS: usize = 128;
+/// The most connections at a time. Others wait in the kernel's backlog. Each program whose SDK asks for sampling targets keeps one
+/// open, and file descriptors often end at 1024.
+const CONNECTIONS: usize = 512;
 
 /// The longest that a request's head may take, and that a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most bytes of a request's head: a larger one is answered 431.
+/// From how many bytes of a request's head on it is answered 431. What one read brings beyond that still passes: twice as many do
+/// not.
 const HEAD_BYTES: usize = 64 << 10;
 
 /// The most headers of a request.

@@ -287,7 +287,8 @@ impl Writer<'_> {
 
     fn sql(&self, out: &mut Vec<u8>, notes: &[Note]) {
         let sql = last(notes, |fact| if let Fact::Sql(sql) = fact { Some(sql.as_ref()) } else { None });
-        let query = last(notes, |fact| if let Fact::Query(query) = fact { Some(query.as_ref()) } else { None });
+        let query =
+            last(notes, |fact| if let Fact::Query(query) = fact { Some(query.as_ref()) } else { None });
         if sql.is_some() || query.is_some() {
             let preparation = last(notes, |fact| match fact {
                 Fact::Preparation(preparation) => Some(preparation.as_str()),

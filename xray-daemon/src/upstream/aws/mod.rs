@@ -26,7 +26,7 @@ use aws_config::{BehaviorVersion, SdkConfig, imds};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_xray::Client;
 use aws_sdk_xray::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sdk_xray::config::retry::RetryConfig;
+use aws_sdk_xray::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_xray::config::timeout::TimeoutConfig;
 use aws_sdk_xray::config::{IdentityCache, Region, StalledStreamProtectionConfig};
 use aws_sdk_xray::error::{ProvideErrorMetadata, SdkError};
@@ -155,7 +155,8 @@ impl AwsXRay {
                 .credentials_provider(identity.clone())
                 // `Identity` holds them, for the proxy as well.
                 .identity_cache(IdentityCache::no_cache())
-                .retry_config(RetryConfig::disabled())
+                // Connections are reqwest's: the SDK cannot close them, and would say so at each failure.
+                .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
                 .timeout_config(TimeoutConfig::disabled())
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .build(),
