@@ -1,6 +1,6 @@
 //! Where the program runs, in the `aws` block of its segments.
 //!
-//! `cargo run -p xray-runtime --example plugins --features plugins` prints a segment with what was found here. Neither the start nor the
+//! `cargo run -p xray-runtime --example plugins --features eks` prints a segment with what was found here. Neither the start nor the
 //! segment waits for plugins; this example does, so that there is something to print.
 
 #![allow(clippy::print_stdout, reason = "it shows what was found")]

@@ -155,7 +155,8 @@
 //! | `tokio` | yes | `spawn` and `spawn_blocking` |
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
 //! | `grpc` | no | `XRayGrpcLayer`: a remote subsegment for each call, unary or streaming, of a gRPC client such as tonic's |
-//! | `plugins` | no | `Ec2Plugin`, `EcsPlugin`, `EksPlugin`, `BeanstalkPlugin`, `CloudWatchLogsPlugin`: where the program runs, in the `aws` block and the `origin` of segments |
+//! | `plugins` | no | `Ec2Plugin`, `EcsPlugin`, `BeanstalkPlugin`, `CloudWatchLogsPlugin`: where the program runs, in the `aws` block and the `origin` of segments |
+//! | `eks` | no | `EksPlugin`: the same for Kubernetes, with TLS (rustls) for the API of the cluster |
 //! | `reqwest` | no | `XRayMiddleware`: a remote subsegment for each request of a reqwest client |
 //! | `aws-sdk` | no | `XRayInterceptor`: a subsegment for each call of a client of the AWS SDK for Rust, any of them |
 //! | `sqlx` | no | `XRayPool`: a remote subsegment for each query, transaction and wait for a connection of sqlx |
@@ -310,9 +311,11 @@ pub use future::{FutureExt, InSegment};
 pub use late_keep::LateKeep;
 pub use listener::{Observed, SegmentListener};
 pub use naming::{MAX_NAME_CHARS, SegmentNaming};
+#[cfg(feature = "eks")]
+pub use plugin::EksPlugin;
 #[cfg(feature = "plugins")]
 pub use plugin::{
-    BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, EksPlugin, Platform, Plugin, PluginError,
+    BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, Platform, Plugin, PluginError,
 };
 pub use recorder::{
     BuildError, ContextMissing, Entered, Flushed, InstallError, Recorder, RecorderBuilder, RecorderGuard,

@@ -142,7 +142,7 @@ impl<'a> SegmentBuilder<'a> {
                 Some(sampler) => {
                     let decision = sampler.decide(&SamplingRequest {
                         service_name: request.service_name.or(Some(&name)),
-                        service_type: request.service_type.or(core.settings.origin.as_deref()),
+                        service_type: request.service_type.or_else(|| core.origin()),
                         ..request
                     });
                     rule = decision.rule_name;

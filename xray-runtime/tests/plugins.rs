@@ -4,13 +4,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use xray_runtime::{
-    BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, EksPlugin, Platform, Plugin, PluginError,
-    Recorder, RecorderBuilder,
+    AllSampler, BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, EksPlugin, Platform, Plugin,
+    PluginError, Recorder, RecorderBuilder, Sampler, SamplingDecision, SamplingRequest,
 };
 
 mod metadata_endpoint;
@@ -242,4 +242,31 @@ fn the_rule_of_sampling_stands_beside_it() {
     let rules = r#"{"version": 2, "default": {"fixed_target": 1, "rate": 1}}"#;
     let found = segment(|builder| builder.sampling_rules(rules).plugin(Fixed("one", None)));
     assert_eq!(aws(&found), json!({ "one": { "id": "x", "number": 7 } }));
+}
+
+/// Notes the type of the service that it is asked about.
+#[derive(Debug)]
+struct Asked(Arc<Mutex<Vec<Option<String>>>>);
+
+impl Sampler for Asked {
+    fn decide(&self, request: &SamplingRequest<'_>) -> SamplingDecision {
+        self.0.lock().unwrap().push(request.service_type.map(str::to_owned));
+        AllSampler.decide(request)
+    }
+}
+
+#[test]
+fn rules_of_sampling_see_the_origin_that_was_found() {
+    let asked = Arc::default();
+    let (recorder, _) = Recorder::builder()
+        .sampler(Asked(Arc::clone(&asked)))
+        .plugin(Fixed("one", Some("A")))
+        .plugin(Fixed("two", None))
+        .in_memory()
+        .unwrap();
+    assert!(recorder.wait_for_plugins(SOON));
+    recorder.begin_segment("found").end();
+    let own = SamplingRequest::new().with_service_type("mine");
+    recorder.segment("told").request(own).begin().end();
+    assert_eq!(*asked.lock().unwrap(), [Some("A".to_owned()), Some("mine".to_owned())]);
 }

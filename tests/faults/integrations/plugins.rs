@@ -134,6 +134,26 @@ fn a_plugin_that_panics_or_lies_is_left_out() {
     assert_eq!(block(&segment, "quick"), Some(&json!({ "asked": 1 })));
 }
 
+#[test]
+fn a_plugin_that_cannot_say_its_name_holds_nobody_up() {
+    #[derive(Debug)]
+    struct Nameless;
+    impl Plugin for Nameless {
+        fn name(&self) -> &str {
+            panic!("who am I?");
+        }
+        fn look(&self, platform: &mut Platform) -> Result<(), PluginError> {
+            platform.set_origin("A");
+            platform.put("of", "nobody");
+            Ok(())
+        }
+    }
+    let segment = segment(|builder| builder.plugin(Nameless).plugin(Quick(AtomicU32::new(0))));
+    assert_eq!(block(&segment, "quick"), Some(&json!({ "asked": 1 })));
+    assert_eq!(block(&segment, ""), None);
+    assert_eq!(segment["origin"], "A");
+}
+
 type Fault = (&'static str, fn() -> Answer);
 
 /// What an endpoint may do instead of an answer.

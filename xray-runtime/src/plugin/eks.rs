@@ -75,7 +75,7 @@ impl EksPlugin {
     fn cluster_name(&self) -> Result<String, PluginError> {
         let token = read_file(&self.service_account.join("token"))?;
         let token = String::from_utf8_lossy(&token);
-        let client = Client::with(Some(tls(&self.service_account.join("ca.crt"))?));
+        let client = Client::with(tls(&self.service_account.join("ca.crt"))?);
         let url = format!("{}{CLUSTER_INFO}", self.endpoint);
         let map = json(&url, &client.get(&url, &[("authorization", &format!("Bearer {}", token.trim()))])?)?;
         let name = map.get("data").and_then(|data| data.get("cluster.name")).and_then(Value::as_str);

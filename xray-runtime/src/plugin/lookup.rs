@@ -1,8 +1,7 @@
 //! When plugins are asked, and what is known of their answers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::{Platform, Plugin, PluginError};
@@ -22,11 +21,18 @@ pub(crate) struct Lookup {
 
 #[derive(Debug)]
 struct Shared {
-    plugins: Vec<Box<dyn Plugin>>,
-    phase: AtomicU8,
+    plugins: Vec<Named>,
     state: Mutex<State>,
+    /// What is known once all have answered: from then on nobody needs the lock.
+    settled: OnceLock<Arc<Surroundings>>,
     /// All plugins have answered.
     done: Condvar,
+}
+
+#[derive(Debug)]
+struct Named {
+    name: String,
+    plugin: Box<dyn Plugin>,
 }
 
 #[derive(Debug)]
@@ -38,10 +44,6 @@ struct State {
     process: Option<u32>,
     known: Arc<Surroundings>,
 }
-
-/// Values of [`Shared::phase`].
-const OPEN: u8 = 0;
-const DONE: u8 = 1;
 
 impl Lookup {
     /// None where there is nobody to ask.
@@ -55,14 +57,23 @@ impl Lookup {
             process: None,
             known: Arc::default(),
         };
-        let shared =
-            Shared { plugins, phase: AtomicU8::new(OPEN), state: Mutex::new(state), done: Condvar::new() };
+        // Asked here and never again: it may be the user's code, and may panic.
+        let named = |plugin: Box<dyn Plugin>| {
+            let name = catch_unwind(AssertUnwindSafe(|| plugin.name().to_owned())).unwrap_or_default();
+            Named { name, plugin }
+        };
+        let shared = Shared {
+            plugins: plugins.into_iter().map(named).collect(),
+            state: Mutex::new(state),
+            settled: OnceLock::new(),
+            done: Condvar::new(),
+        };
         Some(Self { shared: Arc::new(shared) })
     }
 
     /// A segment begins. Asks, where nobody does; a load where all have answered.
     pub(crate) fn start(&self) {
-        if self.shared.phase.load(Ordering::Acquire) == OPEN {
+        if self.shared.settled.get().is_none() {
             self.start_in_this_process();
         }
     }
@@ -70,7 +81,12 @@ impl Lookup {
     #[cold]
     fn start_in_this_process(&self) {
         let process = std::process::id();
-        let mut state = self.shared.state();
+        // Held: somebody starts or has answered, and the next segment looks again. Or a fork came in between: then it stays held.
+        let mut state = match self.shared.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         if state.left == 0 || state.process == Some(process) {
             return;
         }
@@ -87,7 +103,15 @@ impl Lookup {
 
     /// What is known by now.
     pub(crate) fn known(&self) -> Arc<Surroundings> {
-        Arc::clone(&self.shared.state().known)
+        match self.shared.settled.get() {
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(&self.shared.state().known),
+        }
+    }
+
+    /// The origin that plugins have found, once all have answered: what the sampler takes for the type of the service.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.shared.settled.get()?.origin.as_deref()
     }
 
     /// Starts, and waits until all have answered or the deadline; whether they have.
@@ -130,27 +154,26 @@ impl Shared {
     }
 
     fn ask(&self, at: usize) {
-        let Some(plugin) = self.plugins.get(at) else { return };
-        let platform = ask(plugin.as_ref());
+        let Some(named) = self.plugins.get(at) else { return };
+        let platform = ask(named);
         let mut state = self.state();
         if state.answers[at].is_some() {
             return;
         }
         state.answers[at] = Some(platform);
         state.left -= 1;
-        let names = self.plugins.iter().map(|plugin| plugin.name());
+        let names = self.plugins.iter().map(|named| named.name.as_str());
         let answers = names.zip(&state.answers).filter_map(|(name, answer)| Some((name, answer.as_ref()?)));
         state.known = Arc::new(Surroundings::of(answers));
         if state.left == 0 {
-            self.phase.store(DONE, Ordering::Release);
+            let _ = self.settled.set(Arc::clone(&state.known));
             self.done.notify_all();
         }
     }
 }
 
 /// Asks a plugin, again where it fails. Says once why it did.
-fn ask(plugin: &dyn Plugin) -> Platform {
-    let name = catch_unwind(AssertUnwindSafe(|| plugin.name().to_owned())).unwrap_or_default();
+fn ask(Named { name, plugin }: &Named) -> Platform {
     let mut pause = PAUSE;
     let mut tries = 1;
     loop {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
 use ureq::http::{Request, Response};
-use ureq::tls::TlsConfig;
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
 
 use super::{MAX_BYTES, PluginError};
@@ -17,27 +18,13 @@ pub(super) struct Client(Agent);
 
 impl Client {
     pub(super) fn new() -> Self {
-        Self::with(None)
+        Self(config().build().new_agent())
     }
 
-    pub(super) fn with(tls: Option<TlsConfig>) -> Self {
-        let mut config = Agent::config_builder()
-            // The endpoint is near: the proxies of the environment lead out.
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .max_idle_connections(0)
-            // Not the one timeout over all: for that one the library starts a thread at each call.
-            .timeout_connect(Some(PATIENCE))
-            .timeout_send_request(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_recv_body(Some(PATIENCE))
-            .user_agent(concat!("xray-runtime/", env!("CARGO_PKG_VERSION")));
-        if let Some(tls) = tls {
-            config = config.tls_config(tls);
-        }
-        Self(config.build().new_agent())
+    /// For an endpoint with a certificate.
+    #[cfg(feature = "eks")]
+    pub(super) fn with(tls: ureq::tls::TlsConfig) -> Self {
+        Self(config().tls_config(tls).build().new_agent())
     }
 
     pub(super) fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, PluginError> {
@@ -65,4 +52,21 @@ impl Client {
         let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_vec();
         body.map_err(|error| failed(error.to_string()))
     }
+}
+
+fn config() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder()
+        // The endpoint is near: the proxies of the environment lead out.
+        .proxy(None)
+        // One that leads elsewhere must not be given the token.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .max_idle_connections(0)
+        // Not the one timeout over all: for that one the library starts a thread at each call.
+        .timeout_connect(Some(PATIENCE))
+        .timeout_send_request(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_recv_body(Some(PATIENCE))
+        .user_agent(concat!("xray-runtime/", env!("CARGO_PKG_VERSION")))
 }

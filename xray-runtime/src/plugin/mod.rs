@@ -4,6 +4,7 @@ mod beanstalk;
 mod cloudwatch_logs;
 mod ec2;
 mod ecs;
+#[cfg(feature = "eks")]
 mod eks;
 mod lookup;
 mod metadata;
@@ -19,6 +20,7 @@ pub use beanstalk::BeanstalkPlugin;
 pub use cloudwatch_logs::CloudWatchLogsPlugin;
 pub use ec2::Ec2Plugin;
 pub use ecs::EcsPlugin;
+#[cfg(feature = "eks")]
 pub use eks::EksPlugin;
 pub(crate) use lookup::Lookup;
 pub use platform::Platform;
@@ -58,8 +60,8 @@ pub use platform::Platform;
 /// # }
 /// ```
 pub trait Plugin: Debug + Send + Sync {
-    /// The member of `aws` that holds what it puts, such as `ec2`. Not `xray` and not `cloudwatch_logs`: what is put under these
-    /// is left out.
+    /// The member of `aws` that holds what it puts, such as `ec2`. Asked once, when the recorder is built. Not `xray` and not
+    /// `cloudwatch_logs`: what is put under these is left out.
     fn name(&self) -> &str;
 
     /// Looks, and says what it has found.

@@ -82,8 +82,8 @@ impl Surroundings {
             if platform.origin.is_some() {
                 origin.clone_from(&platform.origin);
             }
-            // `xray` is ours; a plugin of a name that was there takes the place of it.
-            if !platform.values.is_empty() && !matches!(name, "xray" | "cloudwatch_logs") {
+            // `xray` is ours; a plugin of a name that was there takes the place of it, and one without a name has none.
+            if !platform.values.is_empty() && !matches!(name, "" | "xray" | "cloudwatch_logs") {
                 members.insert(name.to_owned(), Value::Object(platform.values.clone()));
             }
             for group in &platform.log_groups {

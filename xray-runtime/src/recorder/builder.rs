@@ -280,7 +280,8 @@ impl RecorderBuilder {
     /// several origins that of the last plugin wins, and one of [`origin`](Self::origin) wins over all.
     ///
     /// Plugins are asked on threads of their own when the first segment begins; nobody waits for them. Segments whose documents are written
-    /// before the answer go without it. A plugin that fails says so once, in a warning.
+    /// before the answer go without it. Once all have answered, the origin is the service type that sampling rules see. A plugin
+    /// that fails says so once, in a warning.
     ///
     /// ```no_run
     /// use xray_runtime::{Ec2Plugin, EcsPlugin, Recorder};

@@ -132,6 +132,14 @@ impl Core {
         self.enabled.load(Relaxed)
     }
 
+    /// What the service runs on: as code says, else as plugins have found.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        let said = self.settings.origin.as_deref();
+        #[cfg(feature = "plugins")]
+        let said = said.or_else(|| self.plugins.as_ref().and_then(crate::plugin::Lookup::origin));
+        said
+    }
+
     pub(crate) fn disable(&self) {
         self.enabled.store(false, Relaxed);
     }
