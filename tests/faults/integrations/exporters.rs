@@ -157,12 +157,14 @@ fn what_the_api_refuses_is_counted() {
     double.always(TRACE_SEGMENTS, Behaviour::error(400, "InvalidRequestException"));
     begin_and_end_slowly(&recorder);
     assert_eq!(recorder.stats().dropped_send_failed, 3);
-    // A failure that passes is tried again.
-    double.heal();
-    double.next(TRACE_SEGMENTS, 1, Behaviour::answer(500, "{}"));
+    // A failure that passes is tried again, and so is a call that came too soon.
     let before = recorder.stats();
-    begin_and_end_slowly(&recorder);
-    assert_eq!(recorder.stats().sent, before.sent + 1);
+    for passing in [Behaviour::answer(500, "{}"), Behaviour::error(429, "ThrottledException")] {
+        double.heal();
+        double.next(TRACE_SEGMENTS, 1, passing);
+        begin_and_end_slowly(&recorder);
+    }
+    assert_eq!(recorder.stats().sent, before.sent + 2);
     // Nobody there at all.
     double.down().unwrap();
     begin_and_end_slowly(&recorder);
@@ -171,7 +173,7 @@ fn what_the_api_refuses_is_counted() {
     // And there again.
     double.up().unwrap();
     begin_and_end_slowly(&recorder);
-    assert_eq!(recorder.stats().sent, before.sent + 2);
+    assert_eq!(recorder.stats().sent, before.sent + 3);
 }
 
 fn begin_and_end_slowly(recorder: &Recorder) {

@@ -6,6 +6,7 @@ use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -67,6 +68,7 @@ async fn answer(method: &str) -> Response<Body> {
             ARRIVED.notify_one();
             pending().await
         }
+        "Late" => pending().await,
         "Panics" => panic!("the handler gave up"),
         "Without" | "Never" | "Html" => vec![data()],
         "Resets" => vec![data(), Err(Status::data_loss("the disk is gone"))],
@@ -128,6 +130,7 @@ impl Sides {
 
 async fn call(address: SocketAddr, method: &str) -> Result<Response<XRayGrpcBody<Body>>, BoxError> {
     let endpoint = Endpoint::try_from(format!("http://{address}")).unwrap();
+    let endpoint = if method == "Late" { endpoint.timeout(Duration::from_millis(50)) } else { endpoint };
     let layer = XRayGrpcLayer::new().endpoint(endpoint.uri().clone());
     let request = Request::post(format!("/demo.Faulty/{method}"))
         .header("content-type", "application/grpc")
@@ -202,6 +205,20 @@ async fn a_call_that_is_dropped_before_its_answer_is_cancelled_on_both_sides() {
         assert_eq!(flags(json), NONE);
         assert_eq!(json["http"].get("response"), None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_deadline_that_passes_is_a_fault_of_the_call_and_cancels_the_server() {
+    let sides = Sides::new().await;
+    let answer = sides.run(sides.call("Late")).await;
+    let failed = answer.expect_err("it never answers");
+    assert_eq!(Status::from_error(failed).message(), "Timeout expired", "tonic finds its own error");
+    let (call, segment) = (sides.of_client(), sides.server.next());
+    assert_eq!(flags(&call.json), FAULT, "{:?}", call.json);
+    assert!(!is_cancelled(&call.json), "it has a cause");
+    assert!(call.json.to_string().contains("Timeout expired"), "{:?}", call.json);
+    assert!(is_cancelled(&segment), "{segment}");
+    assert_eq!(flags(&segment), NONE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -64,8 +64,15 @@ fn nor_while_the_program_panics_itself() {
     assert!(caught.is_err());
     let forest = documents.complete(&recorder);
     assert_eq!(recorder.stats().listener_panics, 6);
-    let messages = forest.entities.values().filter(|found| found.json.to_string().contains("of the program"));
-    assert!(messages.count() > 0, "the cause is the program's panic: {forest:?}");
+    for name in ["s", "step"] {
+        let json = &forest.one(name).json;
+        assert_eq!(json["fault"], true, "{json}");
+    }
+    let text = format!("{forest:?}");
+    assert!(text.contains("of the program"), "the cause is the program's panic: {text}");
+    for of_listener in ["on begin", "before end", "Box<dyn Any>"] {
+        assert!(!text.contains(of_listener), "{of_listener} is no cause of the program's: {text}");
+    }
 }
 
 /// Records by itself, and leaves things open.
