@@ -328,6 +328,7 @@ impl Tree {
         for mut other in parked {
             if other.base < first.base {
                 std::mem::swap(&mut first, &mut other);
+                first.below = other.below.take();
             }
             other.below = first.below.take();
             first.below = Some(other);
