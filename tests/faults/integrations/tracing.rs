@@ -1,12 +1,15 @@
 //! Subscribers that are replaced, and spans that are left out of order, elsewhere, or never.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
 use tracing::{Dispatch, Instrument, Span, error, info_span};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::reload;
 use xray_runtime::{
     FutureExt, Recorder, XRayTracing, begin_segment, begin_subsegment, current, current_segment, in_segment,
     in_subsegment, xray_capture,
@@ -202,6 +205,86 @@ fn a_span_within_another_segment() {
     }
 }
 
+/// Entered below and above a segment that ends before either is left.
+#[test]
+fn a_span_entered_again_over_a_segment_that_ends_first() {
+    let (recorder, delivered) = recorder();
+    run(&recorder, || {
+        let (span, beside) = (info_span!("span"), info_span!("beside"));
+        let first = span.clone().entered();
+        let other = begin_segment("other");
+        let of_other = info_span!("of other");
+        let again = span.entered();
+        other.end();
+        let beside = beside.entered();
+        let of_other = of_other.entered();
+        drop(first);
+        in_subsegment("in other", || ());
+        drop(again);
+        drop(beside);
+        drop(of_other);
+        in_subsegment("after", || ());
+    });
+    let forest = delivered.complete(&recorder);
+    assert_eq!(forest.parent_of("in other"), "of other");
+    assert_eq!(forest.parent_of("after"), "s");
+}
+
+/// The segment of each span is not that of the thread, and those that were entered first are left first.
+#[test]
+fn spans_of_another_segment_that_are_left_out_of_order() {
+    let (recorder, delivered) = recorder();
+    run(&recorder, || {
+        let (a, b) = (info_span!("a"), info_span!("b"));
+        let other = begin_segment("other");
+        let a = a.entered();
+        let third = begin_segment("third");
+        let b = b.entered();
+        drop(a);
+        in_subsegment("in b", || ());
+        drop(b);
+        in_subsegment("in third", || ());
+        third.end();
+        in_subsegment("in other", || ());
+        other.end();
+    });
+    let forest = delivered.complete(&recorder);
+    for (name, parent) in [("in b", "b"), ("in third", "third"), ("in other", "other")] {
+        assert_eq!(forest.parent_of(name), parent, "{name}");
+    }
+}
+
+/// What three threads have recorded comes back in an order in which the part that was made first is neither first nor last.
+#[test]
+fn a_segment_that_ends_while_a_thread_is_in_a_span() {
+    let (recorder, delivered) = recorder();
+    let (entered, has_entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let dispatch = dispatch();
+    tracing::dispatcher::with_default(&dispatch, || {
+        recorder.enter(|| {
+            let segment = begin_segment("s");
+            let (first, second) = (info_span!("first"), info_span!("second"));
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    first.in_scope(|| {
+                        leaf();
+                        entered.send(()).unwrap();
+                        released.recv().unwrap();
+                    });
+                });
+                has_entered.recv().unwrap();
+                scope.spawn(move || second.in_scope(leaf)).join().unwrap();
+                segment.end();
+                release.send(()).unwrap();
+            });
+        });
+    });
+    let forest = delivered.complete(&recorder);
+    assert_eq!(forest.named("leaf").count(), 2);
+    assert!(forest.entities.values().all(|found| found.json["end_time"].is_number()));
+}
+
 #[test]
 fn ten_thousand_nested_spans() {
     let (recorder, delivered) = recorder();
@@ -282,6 +365,114 @@ fn a_subscriber_that_is_replaced_while_spans_are_open() {
         assert_eq!(forest.parent_of(name), parent, "{name}");
     }
     assert_eq!(forest.named("unseen").count(), 0);
+}
+
+/// A layer that is taken out leaves its spans; what it has begun ends with them all the same.
+#[test]
+fn a_layer_that_is_taken_out_and_put_in_at_run_time() {
+    let (recorder, delivered) = recorder();
+    let (layer, handle) = reload::Layer::new(Some(XRayTracing::new()));
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+    tracing::dispatcher::with_default(&dispatch, || {
+        recorder.enter(|| {
+            let segment = begin_segment("s");
+            let kept = info_span!("kept");
+            let outer = info_span!("outer").entered();
+            let inner = info_span!("inner").entered();
+            handle.reload(None).unwrap();
+            let unseen = info_span!("unseen").entered();
+            in_subsegment("in inner", || ());
+            drop(unseen);
+            // Nobody is told, and yet both are left when they close.
+            drop(inner);
+            in_subsegment("in outer", || ());
+            drop(outer);
+            in_subsegment("in s", || ());
+            let between = info_span!("between");
+            handle.reload(Some(XRayTracing::new())).unwrap();
+            // The new layer goes on with spans of the old one, and knows nothing of those that were made without one.
+            kept.in_scope(|| in_subsegment("in kept", || ()));
+            between.in_scope(|| info_span!("new").in_scope(leaf));
+            drop((kept, between));
+            segment.end();
+            assert_eq!(current().id(), None);
+        });
+    });
+    let forest = delivered.complete(&recorder);
+    for (name, parent) in [
+        ("in inner", "inner"),
+        ("in outer", "outer"),
+        ("in s", "s"),
+        ("in kept", "kept"),
+        ("new", "s"),
+        ("leaf", "new"),
+    ] {
+        assert_eq!(forest.parent_of(name), parent, "{name}");
+    }
+    assert_eq!(forest.named("unseen").count() + forest.named("between").count(), 0);
+    assert!(forest.entities.values().all(|found| found.json["end_time"].is_number()));
+}
+
+/// A filter that changes says which spans are made; those that are there go on.
+#[test]
+fn a_filter_that_changes_at_run_time() {
+    let (recorder, delivered) = recorder();
+    let (filter, handle) = reload::Layer::new(LevelFilter::INFO);
+    let subscriber = tracing_subscriber::registry().with(XRayTracing::new().with_filter(filter));
+    tracing::subscriber::with_default(subscriber, || {
+        recorder.enter(|| {
+            in_segment("s", || {
+                let before = info_span!("before").entered();
+                handle.reload(LevelFilter::OFF).unwrap();
+                info_span!("unseen").in_scope(leaf);
+                error!("not seen");
+                drop(before);
+                handle.reload(LevelFilter::INFO).unwrap();
+                info_span!("after").in_scope(|| ());
+            });
+        });
+    });
+    let forest = delivered.complete(&recorder);
+    assert_eq!(forest.parent_of("leaf"), "before");
+    assert_eq!(forest.parent_of("after"), "s");
+    assert_eq!(forest.named("unseen").count(), 0);
+    assert!(!forest.one("before").is("fault"));
+}
+
+/// Many threads make spans while the layer is replaced again and again.
+#[test]
+fn a_layer_that_is_replaced_while_threads_use_it() {
+    let (recorder, delivered) =
+        recorder_with(|builder| builder.open_children_patience(Duration::from_millis(20)));
+    let (layer, handle) = reload::Layer::new(Some(XRayTracing::new()));
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    tracing::dispatcher::with_default(&dispatch, || {
+                        recorder.enter(|| {
+                            for n in 0..500 {
+                                in_segment("s", || {
+                                    info_span!("outer", n).in_scope(|| info_span!("inner").in_scope(leaf));
+                                });
+                                assert_eq!(current().id(), None);
+                            }
+                        });
+                    });
+                })
+            })
+            .collect();
+        let mut with_one = false;
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            handle.reload(with_one.then(XRayTracing::new)).unwrap();
+            with_one = !with_one;
+        }
+    });
+    let forest = delivered.complete(&recorder);
+    assert_eq!(forest.named("s").count(), 1_500);
+    assert_eq!(forest.named("leaf").count(), 1_500);
+    assert!(forest.entities.values().all(|found| found.json["end_time"].is_number()));
 }
 
 /// Many subscribers, one after the other, and spans that outlive each.

@@ -3,7 +3,7 @@
 //! A span is entered and left again and again, on several threads at once, and not always in order. So what was current
 //! before is kept for each time it is entered, with the thread, not with the span.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -12,12 +12,20 @@ use crate::clock::Clock;
 use crate::context;
 use crate::entity::Entity;
 use crate::error::Certain;
-use crate::record::{Chunk, FIRST, Key, NO_PARENT, index_of, same_tree, sibling_key};
+use crate::record::{Chunk, FIRST, Key, NO_PARENT, NONE, index_of, same_tree, sibling_key};
 use crate::scope;
 use crate::tree::Tree;
 
+/// Names a span in this process. Each registry numbers its own spans, and a layer is in one of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) layer: u64,
+    pub(super) id: u64,
+}
+
 /// A span that this thread has entered.
 struct Entered {
+    span: Named,
     key: Key,
     /// What was current before.
     outer: Key,
@@ -29,6 +37,20 @@ struct Entered {
 
 thread_local! {
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
+    /// The span that was made here last, and its subsegment. Most spans are entered before the next is made: then the registry need
+    /// not be asked.
+    static LATEST: Cell<(Named, Key)> = const { Cell::new((Named { layer: 0, id: 0 }, NONE)) };
+}
+
+/// The span was made on this thread, with this subsegment, or [`NONE`].
+pub(super) fn made(span: Named, key: Key) {
+    LATEST.set((span, key));
+}
+
+/// The subsegment of the span, or [`NONE`], where it is the one that was made here last.
+pub(super) fn latest(span: Named) -> Option<Key> {
+    let (latest, key) = LATEST.get();
+    (latest == span).then_some(key)
 }
 
 /// None at the end of a thread.
@@ -62,62 +84,104 @@ pub(super) fn begin(name: &'static str, parent: Option<&Entity>) -> Option<Entit
     (key >= FIRST).then(|| Entity::new(key, context::current_tree()))
 }
 
-/// Makes the subsegment current on this thread.
-pub(super) fn enter(entity: &Entity) {
-    let Some(tree) = entity.tree() else { return };
-    let (key, outer) = (entity.key(), context::current());
-    let attached = (!same_tree(key, outer)).then(|| Arc::clone(tree));
-    let is_attached = attached.is_some();
-    let unwinding = panicking();
-    if with(|entered| entered.push(Entered { key, outer, attached, unwinding })).is_none() {
+/// Makes the subsegment current on this thread; `tree` is its tree where that is not current here.
+pub(super) fn enter(span: Named, key: Key, tree: Option<Arc<Tree>>) {
+    let entered =
+        Entered { span, key, outer: context::current(), attached: tree.clone(), unwinding: panicking() };
+    if with(|all| all.push(entered)).is_none() {
         return;
     }
-    if is_attached {
-        scope::attach(tree, key);
-    } else {
-        context::set_current(key);
+    match tree {
+        Some(tree) => scope::attach(&tree, key),
+        None => context::set_current(key),
     }
 }
 
-/// The span is left: makes current what was before, unless another span was entered since and is not left yet.
-pub(super) fn exit(key: Key) {
-    let Some((left, is_top)) = with(|entered| take(entered, key)).flatten() else { return };
-    if is_top && !left.unwinding && panicking() && same_tree(key, context::current()) {
-        unwound(key, Certain::No);
-    }
-    match left.attached {
-        Some(tree) => scope::detach(&tree),
-        None if !same_tree(key, context::current()) => context::leave(key, left.outer),
-        None => restore(key, left.outer, is_top),
+/// A span that was entered and is left.
+struct Left {
+    entered: Entered,
+    /// It was entered last of all.
+    is_last: bool,
+    /// Chunks of its tree that were attached after its own and stay.
+    later: usize,
+}
+
+/// The span is left: makes current what was before, unless another span was entered since and is not left yet. `find` tells the
+/// subsegment of a span that is not the one that was entered last.
+pub(super) fn exit(span: Named, find: impl FnOnce() -> Option<Key>) {
+    match with(|all| all.pop_if(|last| last.span == span).ok_or(all.is_empty())) {
+        Some(Ok(entered)) => leave(Left { entered, is_last: true, later: 0 }),
+        Some(Err(false)) => _ = find().map(exit_deeper),
+        Some(Err(true)) | None => {}
     }
 }
 
-/// The latest time that the span was entered, and whether it was entered last of all.
-fn take(entered: &mut Vec<Entered>, key: Key) -> Option<(Entered, bool)> {
-    let at = entered.iter().rposition(|entered| entered.key == key)?;
-    let mut left = entered.remove(at);
-    let is_top = at == entered.len();
-    if let Some(above) = entered.get_mut(at)
+#[inline(never)]
+fn exit_deeper(key: Key) {
+    with(|all| take(all, key)).flatten().map(leave);
+}
+
+/// The subsegment of a span that this thread has entered and the registry no longer knows.
+pub(super) fn key_of(span: Named) -> Option<Key> {
+    with(|all| all.iter().rev().find(|entered| entered.span == span).map(|entered| entered.key)).flatten()
+}
+
+/// The latest time that the span was entered. None where it was not, or where others go on in the chunk that was attached for it.
+fn take(all: &mut Vec<Entered>, key: Key) -> Option<Left> {
+    let at = all.iter().rposition(|entered| entered.key == key)?;
+    let mut entered = all.remove(at);
+    let mut later = 0;
+    if entered.attached.is_some() {
+        // What was current before is known to the chunk. The first span that was entered in it takes it over.
+        let mut of_its_tree = all[at..].iter_mut().filter(|above| same_tree(above.key, key)).peekable();
+        if let Some(next) = of_its_tree.next_if(|next| next.attached.is_none()) {
+            next.attached = entered.attached.take();
+            return None;
+        }
+        later = of_its_tree.filter(|above| above.attached.is_some()).count();
+    } else if let Some(above) = all.get_mut(at)
         && above.outer == key
     {
-        above.outer = left.outer;
+        above.outer = entered.outer;
     }
-    // The spans of its tree above it need the chunk that was attached for it: the first of them takes that over.
-    if left.attached.is_some()
-        && let Some(above) =
-            entered[at..].iter_mut().find(|above| above.attached.is_none() && same_tree(above.key, key))
-    {
-        above.attached = left.attached.take();
+    Some(Left { entered, is_last: at == all.len(), later })
+}
+
+fn leave(Left { entered, is_last, later }: Left) {
+    let Entered { key, outer, .. } = entered;
+    let is_here = same_tree(key, context::current());
+    if is_last && is_here && !entered.unwinding && panicking() {
+        unwound(key, Certain::No);
     }
-    Some((left, is_top))
+    if let Some(tree) = entered.attached {
+        return detach(tree, later);
+    }
+    if !is_last || !is_here {
+        context::leave(key, outer);
+    }
+    if is_here {
+        restore(key, outer, is_last);
+    }
+}
+
+/// Takes a chunk of the tree off this thread, below so many later ones.
+fn detach(tree: Arc<Tree>, later: usize) {
+    let later = Cell::new(later);
+    let chunk = context::pop(|chunk| {
+        let is_its = chunk.tree.as_ref().is_some_and(|its| Arc::ptr_eq(its, &tree));
+        is_its && later.replace(later.get().saturating_sub(1)) == 0
+    });
+    if let Some(chunk) = chunk {
+        tree.detach(chunk, false);
+    }
 }
 
 /// What is current is of the span's tree: goes on with `outer`, or where that has ended, above it.
-fn restore(key: Key, outer: Key, is_top: bool) {
+fn restore(key: Key, outer: Key, is_last: bool) {
     let now = context::current();
     let restored = context::with_top(|chunk| {
         // A guard in the span is open still: it is no longer current. Elsewhere than below the span, it is left alone.
-        if now != key && !(is_top && is_at_or_below(chunk, now, key)) {
+        if now != key && !(is_last && is_at_or_below(chunk, now, key)) {
             return now;
         }
         let mut at = outer;
@@ -158,17 +222,16 @@ fn is_at_or_below(chunk: &Chunk, mut at: Key, key: Key) -> bool {
     true
 }
 
-/// The span has closed: ends its subsegment.
-pub(super) fn close(entity: &Entity) {
-    let key = entity.key();
+/// The span has closed: ends its subsegment. `tree` tells its tree.
+pub(super) fn close(key: Key, tree: impl FnOnce() -> Option<Arc<Tree>>) {
     // Its guard was forgotten, so that it was never left.
-    while with(|entered| entered.last().is_some_and(|last| last.key == key)) == Some(true) {
-        exit(key);
+    while with(|all| all.last().is_some_and(|last| last.key == key)) == Some(true) {
+        exit_deeper(key);
     }
     let outer = context::current();
     if !same_tree(key, outer) {
-        if let Some(tree) = entity.tree() {
-            Arc::clone(tree).end_from_afar(key, &Clock::new(), 0);
+        if let Some(tree) = tree() {
+            tree.end_from_afar(key, &Clock::new(), 0);
         }
     } else if context::with_top(|chunk| is_at_or_below(chunk, outer, key)) == Some(true) {
         context::end(key, 0);

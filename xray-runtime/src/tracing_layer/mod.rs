@@ -6,6 +6,9 @@ mod fields;
 mod format;
 mod selection;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -13,12 +16,14 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
+use self::entered::Named;
 use self::fields::{EventVisitor, Fields, SpanVisitor};
 pub use self::format::XRayFormat;
 use self::selection::{Selection, is_own};
 use crate::context;
 use crate::entity::{Entity, current};
-use crate::record::FIRST;
+use crate::record::{FIRST, Key, NONE, same_tree};
+use crate::tree::Tree;
 
 /// A layer of `tracing-subscriber` that turns spans, those of libraries above all, into subsegments, and events of level `ERROR` into
 /// causes.
@@ -74,6 +79,7 @@ pub struct XRayTracing {
     selection: Selection,
     fields: Fields,
     causes: Causes,
+    serial: Serial,
 }
 
 /// The level of the events that are causes.
@@ -83,6 +89,25 @@ struct Causes(LevelFilter);
 impl Default for Causes {
     fn default() -> Self {
         Self(LevelFilter::ERROR)
+    }
+}
+
+/// Tells the layers of a process apart.
+#[derive(Debug)]
+struct Serial(u64);
+
+impl Default for Serial {
+    fn default() -> Self {
+        // 0 is of none.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Relaxed))
+    }
+}
+
+/// A copy of a layer is another layer.
+impl Clone for Serial {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }
 
@@ -135,16 +160,49 @@ impl XRayTracing {
     }
 }
 
-/// The subsegment of a span, among the span's extensions.
-struct Recorded(Entity);
+/// The subsegment of a span, among the span's extensions. It stays there when it has ended, so that what other layers say of the
+/// closed span still finds it.
+struct Recorded {
+    entity: Entity,
+    ended: AtomicBool,
+}
+
+impl Recorded {
+    fn new(entity: Entity) -> Self {
+        Self { entity, ended: AtomicBool::new(false) }
+    }
+}
+
+/// The span closed and nobody told: the layer was taken out of the subscriber meanwhile.
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if !*self.ended.get_mut() {
+            entered::close(self.entity.key(), || self.entity.tree().cloned());
+        }
+    }
+}
+
+/// Of the subsegment of a span. While `read` runs, the span is locked.
+fn with_recorded<'a, R, T>(span: &SpanRef<'a, R>, read: impl FnOnce(&Recorded) -> T) -> Option<T>
+where
+    R: LookupSpan<'a>,
+{
+    span.extensions().get().map(read)
+}
 
 /// The subsegment of a span.
 fn recorded<'a, R>(span: &SpanRef<'a, R>) -> Option<Entity>
 where
     R: LookupSpan<'a>,
 {
-    // Cloned, so that nothing of the registry is locked while it is used.
-    span.extensions().get::<Recorded>().map(|Recorded(entity)| entity.clone())
+    with_recorded(span, |recorded| recorded.entity.clone())
+}
+
+/// The subsegment of a span, and its tree where that is not current on this thread.
+fn key_and_tree(recorded: &Recorded) -> (Key, Option<Arc<Tree>>) {
+    let key = recorded.entity.key();
+    let tree = recorded.entity.tree().filter(|_| !same_tree(key, context::current()));
+    (key, tree.cloned())
 }
 
 /// The subsegment of a span, or of the nearest one round it that has one.
@@ -155,31 +213,19 @@ where
     span.scope().find_map(|span| recorded(&span))
 }
 
+impl XRayTracing {
+    fn named(&self, id: &Id) -> Named {
+        Named { layer: self.serial.0, id: id.into_u64() }
+    }
+}
+
 impl<S> Layer<S> for XRayTracing
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let explicit = attributes.parent();
-        if explicit.is_none() && (context::current() < FIRST || attributes.is_root()) {
-            return;
-        }
-        let metadata = attributes.metadata();
-        if !self.selection.takes(metadata) {
-            return;
-        }
-        let parent = explicit.and_then(|id| nearest(context.span(id)?));
-        let Some(span) = context.span(id) else { return };
-        // Another layer of this type has it.
-        if span.extensions().get::<Recorded>().is_some() {
-            return;
-        }
-        let Some(entity) = entered::begin(fields::literal_name(metadata), parent.as_ref()) else { return };
-        span.extensions_mut().replace(Recorded(entity.clone()));
-        self.fields.begin(&entity, metadata);
-        if !attributes.is_empty() {
-            SpanVisitor::visit(&self.fields, &entity, metadata, |visitor| attributes.record(visitor));
-        }
+        let key = self.begin(attributes, id, &context);
+        entered::made(self.named(id), key.unwrap_or(NONE));
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
@@ -192,7 +238,7 @@ where
     fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
         let (Some(span), Some(before)) = (context.span(id), context.span(follows)) else { return };
         if let (Some(entity), Some(before)) = (recorded(&span), recorded(&before))
-            && crate::record::same_tree(entity.key(), before.key())
+            && same_tree(entity.key(), before.key())
             && let Some(id) = before.id()
         {
             entity.add_precursor_id(id);
@@ -212,22 +258,68 @@ where
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        if let Some(entity) = context.span(id).and_then(|span| recorded(&span)) {
-            entered::enter(&entity);
+        let span = self.named(id);
+        match entered::latest(span) {
+            Some(NONE) => {}
+            Some(key) if same_tree(key, context::current()) => entered::enter(span, key, None),
+            _ => {
+                let found = context.span(id).and_then(|span| with_recorded(&span, key_and_tree));
+                if let Some((key, tree)) = found {
+                    entered::enter(span, key, tree);
+                }
+            }
         }
     }
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
-        if let Some(entity) = context.span(id).and_then(|span| recorded(&span)) {
-            entered::exit(entity.key());
-        }
+        let span = self.named(id);
+        entered::exit(span, || match context.span(id) {
+            Some(span) => with_recorded(&span, |recorded| recorded.entity.key()),
+            None => entered::key_of(span),
+        });
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(span) = context.span(&id) else { return };
-        let removed = span.extensions_mut().remove::<Recorded>();
-        if let Some(Recorded(entity)) = removed {
-            entered::close(&entity);
+        if entered::latest(self.named(&id)) == Some(NONE) {
+            return;
         }
+        let Some(span) = context.span(&id) else { return };
+        let open = with_recorded(&span, |recorded| {
+            (!recorded.ended.swap(true, Relaxed)).then(|| recorded.entity.key())
+        });
+        if let Some(key) = open.flatten() {
+            entered::close(key, || recorded(&span)?.tree().cloned());
+        }
+    }
+}
+
+impl XRayTracing {
+    /// Begins the subsegment of a new span, where it has one.
+    fn begin<S>(&self, attributes: &Attributes<'_>, id: &Id, context: &Context<'_, S>) -> Option<Key>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let explicit = attributes.parent();
+        if explicit.is_none() && (context::current() < FIRST || attributes.is_root()) {
+            return None;
+        }
+        let metadata = attributes.metadata();
+        if !self.selection.takes(metadata) {
+            return None;
+        }
+        let parent = explicit.and_then(|id| nearest(context.span(id)?));
+        let span = context.span(id)?;
+        // Another layer of this type has it.
+        if with_recorded(&span, |_| ()).is_some() {
+            return None;
+        }
+        let entity = entered::begin(fields::literal_name(metadata), parent.as_ref())?;
+        let key = entity.key();
+        self.fields.begin(&entity, metadata);
+        if !attributes.is_empty() {
+            SpanVisitor::visit(&self.fields, &entity, metadata, |visitor| attributes.record(visitor));
+        }
+        span.extensions_mut().replace(Recorded::new(entity));
+        Some(key)
     }
 }
