@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use xray_runtime::{AllSampler, Recorder, in_subsegment};
+use xray_runtime::{AllSampler, Platform, Plugin, PluginError, Recorder, in_subsegment};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -88,5 +88,49 @@ fn main() {
             waitpid(child, None).unwrap();
         }
     }
+    plugins_are_asked_by_the_child(&daemon);
     println!("test fork ... ok");
+}
+
+/// Never answers in the process that it was made in.
+#[derive(Debug)]
+struct Elsewhere(u32);
+
+impl Plugin for Elsewhere {
+    fn name(&self) -> &str {
+        "elsewhere"
+    }
+
+    fn look(&self, platform: &mut Platform) -> Result<(), PluginError> {
+        while std::process::id() == self.0 {
+            std::thread::park();
+        }
+        platform.put("asked", "again");
+        Ok(())
+    }
+}
+
+fn plugins_are_asked_by_the_child(daemon: &UdpSocket) {
+    let address = daemon.local_addr().unwrap().to_string();
+    let builder = Recorder::builder().service("s").sampler(AllSampler).daemon_address(address);
+    let recorder = builder.plugin(Elsewhere(std::process::id())).build().unwrap();
+    record(&recorder, "parent");
+    recorder.flush(SOON);
+    assert!(!receive(daemon).contains("elsewhere"));
+    let_it_fall_asleep();
+
+    // SAFETY: as above.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let known = recorder.wait_for_plugins(SOON);
+            record(&recorder, "child process");
+            recorder.flush(SOON);
+            // SAFETY: as above.
+            unsafe { nix::libc::_exit(if known { 0 } else { 1 }) }
+        }
+        ForkResult::Parent { child } => {
+            assert!(receive(daemon).contains(r#""elsewhere":{"asked":"again"}"#));
+            assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
+        }
+    }
 }

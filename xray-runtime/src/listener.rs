@@ -17,10 +17,14 @@ use crate::tree::Tree;
 
 /// Is told when segments begin and end. Given to [`RecorderBuilder::listener`](crate::RecorderBuilder::listener).
 ///
+/// It is the `SegmentListener` of X-Ray's SDK for Java, with one method for segments and subsegments where that has two, and
+/// without `onSetEntity`.
+///
 /// Its methods run on the thread that records, in the order in which the listeners were given; all do nothing by
 /// default. They should be quick: the program waits for them, though what they take is no part of what they are told of. A
 /// panic in one is caught and counted ([`Stats::listener_panics`](crate::Stats::listener_panics)). What a listener records by
-/// itself is told to no listener. Of segments that are not recorded nobody is told.
+/// itself is told to no listener. Of segments that are not recorded nobody is told; of those that [late keep](crate::LateKeep)
+/// has recorded they are, whether these are kept or not.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

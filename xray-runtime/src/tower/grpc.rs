@@ -31,8 +31,8 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// It ends when the trailers come, which end a call of gRPC. A call whose response is dropped before (a client that
 /// stops in the middle of a stream, a timeout of yours) is `cancelled`. A response that ends without trailers
-/// counts as `Unknown`, a fault. A call that fails below gRPC is a fault with its cause, which is `remote` but
-/// where no connection was made.
+/// counts as `Unknown`, a fault. A call that fails below gRPC, or whose deadline passes, is a fault with its cause, which is
+/// `remote` but where no connection was made.
 ///
 /// A header that you have set stays as it is. Where the segment is not sampled the header is sent all the same. Where no
 /// segment is current the recorder's [context-missing strategy](crate::ContextMissing) applies and the call is made as
