@@ -63,6 +63,11 @@ impl Anchor {
         }
     }
 
+    /// The same scale from another pair of readings.
+    pub(crate) fn at(&self, ticks: u64, unix_micros: u64) -> Self {
+        Self { clock: self.clock.clone(), ticks, unix_micros, scale: self.scale, taken: self.taken }
+    }
+
     fn take(&mut self) {
         let before = self.clock.raw();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -50,11 +50,15 @@ pub fn current() -> Entity {
     Entity::new(context::current(), context::current_tree())
 }
 
-/// The segment that is current here, whatever subsegment of it is current.
+/// The segment that is current here, whatever subsegment of it is current. In a function of AWS Lambda, whose segment is Lambda's,
+/// the subsegment of the handler.
 pub fn current_segment() -> Entity {
-    let current = context::current();
-    let key = if current < FIRST { current } else { crate::record::sibling_key(current, 0) };
-    Entity::new(key, context::current_tree())
+    let (current, tree) = (context::current(), context::current_tree());
+    let key = match &tree {
+        Some(tree) if current >= FIRST => crate::record::sibling_key(current, tree.segment_index()),
+        _ => current,
+    };
+    Entity::new(key, tree)
 }
 
 impl Entity {
@@ -86,7 +90,7 @@ impl Entity {
             return None;
         }
         let tree = self.find_tree()?;
-        Some(EntityId::from_u64(tree.entity_id(index_of(self.key))))
+        Some(tree.id_of(index_of(self.key)))
     }
 
     /// The trace's id, recorded or not; none where there is no segment.

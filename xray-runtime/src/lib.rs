@@ -237,9 +237,12 @@ mod exception;
 mod exporter;
 mod future;
 mod heartbeat;
+mod facade;
 mod http;
 mod late_keep;
 mod listener;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod naming;
 mod note;
 #[cfg(any(feature = "grpc", feature = "reqwest"))]
@@ -314,6 +317,11 @@ pub use naming::{MAX_NAME_CHARS, SegmentNaming};
 #[cfg(feature = "eks")]
 pub use plugin::EksPlugin;
 #[cfg(feature = "plugins")]
+#[cfg(feature = "lambda")]
+pub use lambda::{
+    XRayLambdaFuture, XRayLambdaHandler, XRayLambdaHandlerFuture, XRayLambdaLayer, XRayLambdaResponse, XRayLambdaService,
+    XRayLambdaStream,
+};
 pub use plugin::{
     BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, Platform, Plugin, PluginError,
 };

@@ -25,6 +25,16 @@ impl Root {
         Self { key, tree, current: key, chunk: Some(chunk) }
     }
 
+    /// For a segment that begins where none can: a subsegment of what is current, on no thread yet.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn below(tree: Arc<Tree>, name: std::borrow::Cow<'static, str>) -> Self {
+        crate::scope::attach(&tree, context::current());
+        let key = context::begin_named(name);
+        let mut root = Self { key, tree, current: key, chunk: None };
+        root.suspend();
+        root
+    }
+
     pub(crate) fn is_of(&self, recorder: Option<&Recorder>) -> bool {
         recorder.is_some_and(|recorder| Arc::ptr_eq(&recorder.core, &self.tree.core))
     }
@@ -123,7 +133,9 @@ impl Root {
         }
         if let Some(mut chunk) = self.take() {
             let tree = chunk.tree.take().unwrap_or_else(|| Arc::clone(&self.tree));
-            tree.detach(chunk, true);
+            // A subsegment in the place of a segment ends nothing but itself.
+            let ended = self.key == tree.key(0);
+            tree.detach(chunk, ended);
         }
     }
 }

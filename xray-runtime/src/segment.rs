@@ -129,6 +129,18 @@ impl<'a> SegmentBuilder<'a> {
             chosen if chosen == core.settings.service => core.settings.service.clone(),
             chosen => Cow::Owned(chosen.to_owned()),
         });
+        #[cfg(feature = "lambda")]
+        {
+            if let Some(tree) = crate::facade::invocation_of(&core) {
+                return Some(Root::below(tree, name));
+            }
+            if core.settings.in_lambda {
+                core.counts.warn_once(|| {
+                    format!("the segment {name:?} is not recorded: in AWS Lambda there are subsegments of invocations only")
+                });
+                return Some(skip(core, header));
+            }
+        }
         // A parent of another trace would make an orphan: without a valid root it is not adopted.
         let root_id = header.as_ref().and_then(TraceHeader::trace_id);
         let parent_id = root_id.and(header.as_ref()).and_then(TraceHeader::parent_id);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::context;
+use crate::facade::Facade;
 use crate::late_keep::{self, Keeper, Late, Outcome};
 use crate::listener::{self, Known};
 use crate::note::{NOTES_LIMIT, Noted};
@@ -23,7 +24,7 @@ const LATE_LIMIT: usize = 4096;
 pub(crate) struct Tree {
     pub(crate) core: Arc<Core>,
     pub(crate) trace_id: TraceId,
-    /// The caller's entity, from the trace header.
+    /// The caller's entity, from the trace header; of a facade, the one that it stands for.
     pub(crate) parent_id: Option<EntityId>,
     /// The header that came in: its other data goes on with each call out.
     pub(crate) incoming: Option<TraceHeader>,
@@ -38,6 +39,8 @@ pub(crate) struct Tree {
     seed: u64,
     /// What stands for this tree when the caller asks for noop ids.
     pub(crate) noop: bool,
+    /// Its segment is a facade.
+    facade: Option<Box<Facade>>,
     shared: Mutex<Shared>,
 }
 
@@ -143,6 +146,7 @@ impl Tree {
             // Without a record there is no id.
             seed: if sampled { random_u64() } else { 0 },
             noop,
+            facade: None,
             shared: Mutex::new(Shared {
                 parked: Vec::new(),
                 chunks_made: 1,
@@ -156,6 +160,21 @@ impl Tree {
                 late_bytes: 0,
             }),
         }
+    }
+
+    /// The same with a facade in the place of its segment.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn with_facade(mut self, facade: Facade) -> Self {
+        // Copies of a snapshot go on with one generator's state; what Lambda's segment is called differs.
+        if let Some(id) = self.parent_id.filter(|_| self.sampled) {
+            self.seed ^= id.as_str().bytes().fold(0, |seed: u64, byte| seed.rotate_left(5) ^ u64::from(byte));
+        }
+        self.facade = Some(Box::new(facade));
+        self
+    }
+
+    pub(crate) fn facade(&self) -> Option<&Facade> {
+        self.facade.as_deref()
     }
 
     pub(crate) fn key(&self, index: Index) -> Key {
@@ -176,6 +195,19 @@ impl Tree {
         (z ^ (z >> 31)).max(1)
     }
 
+    /// The id of an entity as others see it: that of a facade is Lambda's.
+    pub(crate) fn id_of(&self, index: Index) -> EntityId {
+        match self.parent_id {
+            Some(id) if index == 0 && self.facade.is_some() => id,
+            _ => EntityId::from_u64(self.entity_id(index)),
+        }
+    }
+
+    /// The entity that takes what is said of the segment.
+    pub(crate) fn segment_index(&self) -> Index {
+        self.facade().map_or(0, Facade::stand_in)
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,7 +216,7 @@ impl Tree {
     pub(crate) fn first_chunk(self: &Arc<Self>) -> Box<Chunk> {
         let mut chunk = self.core.pool_take();
         chunk.base = if self.sampled { self.key(0) } else { UNSAMPLED };
-        chunk.look_at = self.core.settings.stream_at;
+        chunk.look_at = self.stream_at();
         if !self.core.is_plain {
             self.prepare(&mut chunk);
         }
@@ -220,16 +252,23 @@ impl Tree {
 
     /// Records from which on a chunk is streamed.
     pub(crate) fn stream_at(&self) -> usize {
-        if self.late.is_undecided() { usize::MAX } else { self.core.settings.stream_at }
+        if self.late.is_undecided() {
+            usize::MAX
+        } else if self.facade.is_some() {
+            // Lambda may freeze the program at any end.
+            1
+        } else {
+            self.core.settings.stream_at
+        }
     }
 
     fn look_at(&self) -> usize {
         if self.is_heard() { 0 } else { self.stream_at() }
     }
 
-    /// It has listeners.
+    /// It has listeners. They are not told of a facade.
     pub(crate) fn is_listened(&self) -> bool {
-        !self.core.is_plain && !self.core.listeners.is_empty()
+        !self.core.is_plain && !self.core.listeners.is_empty() && self.facade.is_none()
     }
 
     /// Its subsegments have listeners.
@@ -293,6 +332,10 @@ impl Tree {
             self.ship(shared, Shipment::Whole);
         } else if shared.shipped {
             self.ship(shared, Shipment::Part);
+        } else if ended && self.facade.is_some() {
+            // What is open below it may not be thawed before it is forgotten.
+            self.streamed.store(true, Relaxed);
+            self.ship(shared, Shipment::Forced);
         } else if ended {
             drop(shared);
             self.core.unsettled.watch(Arc::clone(&self));

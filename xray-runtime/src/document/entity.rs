@@ -11,7 +11,6 @@ use super::surroundings::Surroundings;
 use crate::annotation::{AnnotationValue, MAX_ANNOTATIONS};
 use crate::clock::Anchor;
 use crate::record::{Fact, Index, Metadata, Note, Record, flag};
-use crate::trace_id::hex16;
 use crate::tree::Tree;
 
 /// How many notes an entity may have before the later of two is found by hashing.
@@ -106,7 +105,7 @@ impl Writer<'_> {
         match place {
             Place::Subsegment => {
                 out.extend_from_slice(b",\"type\":\"subsegment\",\"parent_id\":\"");
-                out.extend_from_slice(&hex16(self.tree.entity_id(record.parent)));
+                out.extend_from_slice(self.tree.id_of(record.parent).as_str().as_bytes());
                 out.push(b'"');
             }
             _ => {

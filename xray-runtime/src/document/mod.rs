@@ -97,20 +97,24 @@ impl Documents {
     pub(crate) fn write(&mut self, core: &Core, mut chunk: Box<Chunk>, batch: &mut Batch) {
         let Some(tree) = chunk.tree.take() else { return };
         let mut annotations_left = entity::ANNOTATIONS;
+        let of_facade = tree.facade().map(|facade| facade.anchor(&self.anchor));
+        let anchor = of_facade.as_ref().unwrap_or(&self.anchor);
         let surroundings = surroundings::surroundings(core);
         let constants =
             self.constants.get_or_insert_with(|| entity::constants(core.settings.service_version.as_deref()));
         let mut writer = Writer {
             tree: &tree,
-            anchor: &self.anchor,
+            anchor,
             names: &mut self.names,
             times: &mut self.times,
             annotations_left: &mut annotations_left,
             constants,
             surroundings: surroundings.as_deref(),
         };
-        let whole =
-            chunk.shipment == Shipment::Whole && chunk.below.is_none() && !tree.streamed.load(Relaxed);
+        let whole = chunk.shipment == Shipment::Whole
+            && chunk.below.is_none()
+            && !tree.streamed.load(Relaxed)
+            && of_facade.is_none();
         if whole && direct::write(&mut writer, &mut chunk, batch) {
             core.pool_give(chunk);
             return;
@@ -127,9 +131,12 @@ impl Documents {
             core.pool_give(chunk);
         }
         pending.settle(core);
+        if of_facade.is_some() {
+            pending.leave_out_segment(core);
+        }
         let mut writer = Writer {
             tree: &tree,
-            anchor: &self.anchor,
+            anchor,
             names: &mut self.names,
             times: &mut self.times,
             annotations_left: &mut annotations_left,

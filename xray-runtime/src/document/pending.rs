@@ -123,6 +123,23 @@ impl Pending {
         }
     }
 
+    /// A facade is not sent: what stands below it are documents of their own.
+    pub(super) fn leave_out_segment(&mut self, core: &Core) {
+        let mut lost = 0;
+        if self.nodes.first().is_some_and(|node| node.record.parent == NO_PARENT) {
+            lost += said(&self.nodes.remove(0).notes);
+            // It was counted where it came; nobody will ever get it.
+            core.counts.received.fetch_sub(1, Relaxed);
+        }
+        self.waiting_ends.retain(|end| end.index != 0);
+        let of_segment: Vec<Note> = self.waiting_notes.extract_if(.., |note| note.index == 0).collect();
+        lost += said(&of_segment);
+        if lost > 0 {
+            core.counts.refused.fetch_add(lost, Relaxed);
+            core.counts.warn_once(|| "what is said of the segment of a Lambda function is not sent: it is Lambda's, say it of a subsegment".into());
+        }
+    }
+
     /// Nothing is left that a later shipment could complete.
     pub(super) fn is_done(&self, shipment: Shipment) -> bool {
         self.nodes.is_empty() && (shipment == Shipment::Whole || self.root_sent)
@@ -339,6 +356,12 @@ impl Pending {
         });
         batch.close(start, u32::from(last || node.record.end != 0));
     }
+}
+
+/// Of notes, those that the program has put.
+fn said(notes: &[Note]) -> u64 {
+    let own = |note: &&Note| !matches!(note.fact, Fact::Panic(_) | Fact::SameAs(_) | Fact::Frame(..));
+    notes.iter().filter(own).count() as u64
 }
 
 impl Node {

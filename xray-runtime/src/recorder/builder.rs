@@ -416,6 +416,13 @@ impl RecorderBuilder {
         if self.settings.enabled {
             crate::panic::install();
         }
+        #[cfg(feature = "lambda")]
+        {
+            self.settings.in_lambda = environment.task_root;
+            if environment.task_root && self.settings.enabled {
+                crate::lambda::tell_initialized();
+            }
+        }
         let exporter = self.exporter.unwrap_or_else(|| Box::new(UdpExporter::new(address)));
         Ok(Recorder { core: Core::new(self.settings, naming, sampler, exporter, self.extras) })
     }

@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     pub(crate) open_children_patience: Duration,
     /// Patterns of paths that have no segment.
     pub(crate) skipped: Vec<Box<str>>,
+    /// In AWS Lambda: segments are Lambda's.
+    #[cfg(feature = "lambda")]
+    pub(crate) in_lambda: bool,
 }
 
 impl Settings {
@@ -75,6 +78,8 @@ impl Default for Settings {
             queue_bytes: QUEUE_BYTES,
             open_children_patience: OPEN_CHILDREN_PATIENCE,
             skipped: Vec::new(),
+            #[cfg(feature = "lambda")]
+            in_lambda: false,
         }
     }
 }
@@ -95,6 +100,9 @@ pub(crate) struct Environment {
     /// In AWS Lambda: there the service decides, and the daemon answers no questions.
     #[cfg(feature = "central-sampling")]
     pub(crate) lambda: bool,
+    /// The same, for what begins segments.
+    #[cfg(feature = "lambda")]
+    pub(crate) task_root: bool,
 }
 
 impl Environment {
@@ -130,6 +138,8 @@ impl Environment {
             noop_ids: get("AWS_XRAY_NOOP_ID").and_then(|value| truth(&value)),
             #[cfg(feature = "central-sampling")]
             lambda: get("LAMBDA_TASK_ROOT").is_some(),
+            #[cfg(feature = "lambda")]
+            task_root: get("LAMBDA_TASK_ROOT").is_some(),
         }
     }
 }
