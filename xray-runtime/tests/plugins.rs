@@ -270,3 +270,56 @@ fn rules_of_sampling_see_the_origin_that_was_found() {
     recorder.segment("told").request(own).begin().end();
     assert_eq!(*asked.lock().unwrap(), [Some("A".to_owned()), Some("mine".to_owned())]);
 }
+
+/// Set in a process of this test's own, whose environment is what is tested.
+const CHILD: &str = "XRAY_TEST_OF_THE_ENVIRONMENT";
+
+#[test]
+fn the_environment_says_whom_to_ask_and_its_proxies_are_passed_by() {
+    match std::env::var(CHILD).as_deref() {
+        Ok("endpoints") => return in_an_environment_of_endpoints(),
+        Ok("disabled") => return in_an_environment_without_ec2(),
+        _ => {}
+    }
+    let proxy = MetadataEndpoint::start(|_| Answer::Text(502, "from the proxy".into()));
+    let ec2 = MetadataEndpoint::start(|head| match head.starts_with("PUT") {
+        true => Answer::ok("token"),
+        false => identity(),
+    });
+    let ecs = MetadataEndpoint::start(|_| Answer::ok(json!({ "DockerId": "abc" })));
+    let run = |what: &str| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "the_environment_says_whom_to_ask_and_its_proxies_are_passed_by"]);
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            child.env(name, proxy.url());
+        }
+        child.env_remove("no_proxy").env_remove("NO_PROXY").env(CHILD, what);
+        child.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", ec2.url());
+        child.env("AWS_EC2_METADATA_DISABLED", if what == "disabled" { "True" } else { "false" });
+        child
+            .env("ECS_CONTAINER_METADATA_URI_V4", ecs.url() + "/v4/1")
+            .env("ECS_CONTAINER_METADATA_URI", "x");
+        child.env("AWS_LOG_GROUP", "/of/the/environment");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{what}: {output:?}");
+    };
+    run("endpoints");
+    assert!(ecs.requests()[0].starts_with("GET /v4/1 "));
+    assert_eq!(ec2.requests().len(), 2);
+    run("disabled");
+    assert_eq!(ec2.requests(), [""; 0], "none since");
+    assert_eq!(proxy.requests(), [""; 0]);
+}
+
+fn in_an_environment_of_endpoints() {
+    let logs = CloudWatchLogsPlugin::new().group("/of/the/code");
+    let found = segment(|builder| builder.plugin(Ec2Plugin::new()).plugin(EcsPlugin::new()).plugin(logs));
+    let aws = aws(&found);
+    assert_eq!(aws["ec2"], instance()["ec2"]);
+    assert_eq!(aws["ecs"], json!({ "container": host(), "container_id": "abc" }));
+    assert_eq!(aws["cloudwatch_logs"], json!([{ "log_group": "/of/the/environment" }]));
+}
+
+fn in_an_environment_without_ec2() {
+    assert_eq!(aws(&segment(|builder| builder.plugin(Ec2Plugin::new()))), json!({}));
+}
