@@ -1,13 +1,15 @@
 //! The trace's id on each line of a log.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tracing::{Subscriber, info, info_span};
-use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing::{Dispatch, Subscriber, info, info_span};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::{self, MakeWriter, format::FmtSpan};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 use xray_runtime::{
     EntityId, NoneSampler, Recorder, TraceId, XRayFormat, XRayTracing, begin_segment, begin_subsegment,
 };
@@ -139,27 +141,71 @@ fn a_json_object_has_it_as_a_field() {
 /// The inner formats of the crate, as they are; each line can be read back.
 #[test]
 fn every_format_of_the_crate() {
+    type Boxed = Box<dyn Layer<tracing_subscriber::Registry> + Send + Sync>;
     let lines = Lines::default();
     let (recorder, _captured) = Recorder::in_memory();
-    let layers: [Box<dyn tracing_subscriber::Layer<_> + Send + Sync>; 2] = [
-        fmt::layer().event_format(XRayFormat::new(fmt::format())).with_writer(lines.clone()).boxed(),
-        fmt::layer()
-            .event_format(XRayFormat::new(fmt::format().compact()))
-            .with_writer(lines.clone())
-            .boxed(),
+    // That the layer would colour its lines says nothing: each format says so, or not.
+    let layer = || fmt::layer().with_writer(lines.clone());
+    let json = layer().json().event_format(XRayFormat::new(fmt::format().json()));
+    let layers: [(&str, Boxed); 5] = [
+        ("full", layer().event_format(XRayFormat::new(fmt::format())).boxed()),
+        ("compact", layer().event_format(XRayFormat::new(fmt::format().compact())).boxed()),
+        ("pretty", layer().event_format(XRayFormat::new(fmt::format().pretty())).boxed()),
+        ("coloured", layer().event_format(XRayFormat::new(fmt::format().with_ansi(true))).boxed()),
+        ("json as text", json.boxed()),
     ];
-    for layer in layers {
+    for (name, layer) in layers {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             recorder.enter(|| {
+                info!("before");
+                let before = lines.take();
+                assert_eq!(before.contains('\x1b'), name == "coloured", "{name}: {before:?}");
                 let segment = begin_segment("s");
+                let _span = info_span!("around").entered();
                 info!("in it");
                 let text = lines.take();
-                let (_, ids) = text.split_once("AWS-XRAY-TRACE-ID: ").unwrap();
-                let (root, entity) = ids.trim_end().split_once('@').unwrap();
-                assert_eq!(root.parse::<TraceId>().ok(), segment.trace_id());
-                assert_eq!(entity.parse::<EntityId>().ok(), segment.id());
-                assert!(text.ends_with('\n'), "{text:?}");
+                assert!(text.contains("in it") && text.contains("around"), "{name}: {text:?}");
+                let (_, ids) = text.split_once(" AWS-XRAY-TRACE-ID: ").expect(name);
+                let (root, entity) = ids.trim_end().split_once('@').expect(name);
+                assert_eq!(root.parse::<TraceId>().ok(), segment.trace_id(), "{name}");
+                assert_eq!(entity.parse::<EntityId>().ok(), segment.id(), "{name}");
+                assert!(text.ends_with('\n'), "{name}: {text:?}");
+                assert_eq!(text.contains('\x1b'), name == "coloured", "{name}: {text:?}");
             });
         });
+    }
+}
+
+/// A line that `fmt` writes of a span names the span's own subsegment, whichever layer comes first.
+#[test]
+fn lines_of_the_end_of_a_span() {
+    fn lines_of_ends<S>(lines: &Lines) -> impl Layer<S> + Send + Sync
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        fmt::layer()
+            .with_span_events(FmtSpan::CLOSE)
+            .event_format(XRayFormat::new(fmt::format().with_ansi(false)))
+            .with_writer(lines.clone())
+    }
+    for fmt_is_first in [true, false] {
+        let lines = Lines::default();
+        let (recorder, captured) = Recorder::in_memory();
+        let registry = tracing_subscriber::registry();
+        let dispatch = if fmt_is_first {
+            Dispatch::new(registry.with(lines_of_ends(&lines)).with(XRayTracing::new()))
+        } else {
+            Dispatch::new(registry.with(XRayTracing::new()).with(lines_of_ends(&lines)))
+        };
+        tracing::dispatcher::with_default(&dispatch, || {
+            recorder.enter(|| {
+                let segment = begin_segment("s");
+                info_span!("span").in_scope(|| ());
+                segment.end();
+            });
+        });
+        let (text, id) = (lines.take(), captured.entity("span").id().to_owned());
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        assert!(text.contains("close") && text.trim_end().ends_with(&format!("@{id}")), "{text:?}");
     }
 }

@@ -144,6 +144,95 @@ fn names_and_kinds_by_the_convention_of_opentelemetry() {
 }
 
 #[test]
+fn an_http_exchange_by_the_convention_of_opentelemetry() {
+    let layer = XRayTracing::new().annotate(["http.route", "http.user_agent"]);
+    let captured = recorded_with(layer, || {
+        let stable = info_span!(
+            "stable",
+            otel.kind = "client",
+            http.request.method = %"GET",
+            url.full = "https://me:secret@example.com/cart?token=1#top",
+            user_agent.original = "curl/8",
+            http.response.status_code = tracing::field::Empty,
+        );
+        stable.record("http.response.status_code", 503);
+        let earlier = info_span!(
+            "earlier",
+            http.method = ?"PUT",
+            http.url = "http://example.com/a",
+            http.user_agent = "an annotation",
+            http.status_code = tracing::field::Empty,
+        );
+        earlier.record("http.status_code", tracing::field::display("429 Too Many Requests"));
+        info_span!("odd", http.status_code = 70_000, http.route = "/a", http.response.status_code = "none");
+    });
+    let segment = captured.segment("s");
+    let stable = segment.subsegment("stable");
+    let request = json!({"method": "GET", "url": "https://example.com/cart", "user_agent": "curl/8"});
+    assert_eq!(stable.json()["http"], json!({"request": request, "response": {"status": 503}}));
+    assert_eq!((&stable.json()["namespace"], stable.is_fault()), (&"remote".into(), true));
+    let earlier = segment.subsegment("earlier");
+    let request = json!({"method": "\"PUT\"", "url": "http://example.com/a"});
+    assert_eq!(earlier.json()["http"], json!({"request": request, "response": {"status": 429}}));
+    assert_eq!(earlier.json()["throttle"], true);
+    assert_eq!(earlier.annotation("http_user_agent"), Some("an annotation".into()));
+    let odd = segment.subsegment("odd");
+    assert_eq!(odd.json().get("http"), None);
+    assert_eq!(
+        odd.json()["metadata"]["tracing_spans"],
+        json!({"http.status_code": 70_000, "http.response.status_code": "none"})
+    );
+    assert_eq!(odd.json()["annotations"], json!({"http_route": "/a"}));
+}
+
+#[test]
+fn names_of_fields_that_are_words_of_rust() {
+    let captured = recorded_with(XRayTracing::new().annotate(["type"]), || {
+        info_span!("span", r#type = "cart", r#match = 1).in_scope(|| error!(r#fn = "f", "no"));
+    });
+    let span = captured.segment("s").subsegment("span");
+    assert_eq!(span.annotation("type"), Some("cart".into()));
+    assert_eq!(span.json()["metadata"]["tracing_spans"], json!({"match": 1, "fn": "f"}));
+}
+
+/// More than a document takes is cut, and what a segment takes no more of is found beside it.
+#[test]
+fn limits() {
+    let captured = recorded_with(XRayTracing::new().annotate(["n"]), || {
+        for n in 0..60 {
+            info_span!("span", n, text = "x".repeat(if n == 0 { 10_000 } else { 1 }));
+        }
+    });
+    let spans = captured.segment("s").subsegments();
+    assert_eq!(spans.len(), 60);
+    let annotated = spans.iter().filter(|span| span.annotation("n").is_some()).count();
+    assert_eq!(annotated, 50);
+    let beside = spans.iter().filter(|span| span.metadata("annotations_overflow", "n").is_some()).count();
+    assert_eq!(beside, 10);
+    let text = spans[0].metadata("tracing_spans", "text").unwrap();
+    assert_eq!(text.as_str().map(str::len), Some(4_096));
+}
+
+/// A counter that is recorded again and again takes no more memory than one value of it, nearly.
+#[test]
+fn a_field_that_is_recorded_again_and_again() {
+    let (recorder, captured) = Recorder::in_memory();
+    let subscriber = tracing_subscriber::registry().with(XRayTracing::new());
+    tracing::subscriber::with_default(subscriber, || {
+        recorder.enter(|| {
+            in_segment("s", || {
+                let span = info_span!("span", count = tracing::field::Empty);
+                for count in 0..100_000 {
+                    span.record("count", count);
+                }
+            });
+        });
+    });
+    assert_eq!(captured.entity("span").metadata("tracing_spans", "count"), Some(json!(99_999)));
+    assert_eq!(recorder.stats().late_facts, 0);
+}
+
+#[test]
 fn what_is_taken() {
     fn spans() {
         info_span!(target: "sqlx::query", "sqlx info");
@@ -287,6 +376,31 @@ fn an_error_that_is_an_event_and_is_returned_is_recorded_once() {
     assert_eq!(function.exceptions().len(), 2);
     assert!(function.is_fault() && span.is_fault() && !segment.is_fault());
     assert_eq!(span.json()["cause"], function.json()["cause"]["exceptions"][0]["id"], "{}", span.json());
+}
+
+/// Each of them says so on its way up.
+#[test]
+fn an_error_that_passes_several_instrumented_functions_is_recorded_once() {
+    #[instrument(err)]
+    fn outer() -> Result<(), Failed> {
+        middle()
+    }
+    #[instrument(err)]
+    fn middle() -> Result<(), Failed> {
+        inner()
+    }
+    #[instrument(err)]
+    fn inner() -> Result<(), Failed> {
+        Err(failed())
+    }
+    let captured = recorded(|| assert!(outer().is_err()));
+    let outer = captured.segment("s").subsegment("outer");
+    let middle = outer.subsegment("middle");
+    let inner = middle.subsegment("inner");
+    assert_eq!(inner.exceptions(), ["no such order"]);
+    let id = &inner.json()["cause"]["exceptions"][0]["id"];
+    assert!(outer.is_fault() && middle.is_fault() && id.is_string());
+    assert_eq!((&middle.json()["cause"], &outer.json()["cause"]), (id, id));
 }
 
 #[test]

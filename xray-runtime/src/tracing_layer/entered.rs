@@ -118,7 +118,9 @@ pub(super) fn exit(span: Named, find: impl FnOnce() -> Option<Key>) {
 
 #[inline(never)]
 fn exit_deeper(key: Key) {
-    with(|all| take(all, key)).flatten().map(leave);
+    if let Some(left) = with(|all| take(all, key)).flatten() {
+        leave(left);
+    }
 }
 
 /// The subsegment of a span that this thread has entered and the registry no longer knows.

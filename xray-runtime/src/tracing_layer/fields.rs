@@ -13,7 +13,7 @@ use crate::annotation::AnnotationValue;
 use crate::entity::{Entity, Namespace};
 use crate::error::{self, ErrorClass};
 use crate::exception::Cause;
-use crate::http::StatusFlags;
+use crate::http::{HttpRequest, HttpResponse, StatusFlags, url_without_secrets};
 use crate::record::Fact;
 
 /// Characters of a text.
@@ -40,7 +40,38 @@ pub(super) fn literal_name(metadata: &'static Metadata<'static>) -> &'static str
     if has_name_field(metadata) { "" } else { metadata.name() }
 }
 
+/// A field's name as it was meant: `r#type` says `type`.
+fn name_of(field: &Field) -> &'static str {
+    let name = field.name();
+    name.strip_prefix("r#").unwrap_or(name)
+}
+
+/// What OpenTelemetry's conventions say of an HTTP exchange, in their stable names and in those before.
+#[derive(Clone, Copy)]
+enum Http {
+    Method,
+    Url,
+    UserAgent,
+    Status,
+}
+
+impl Http {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "http.request.method" | "http.method" => Self::Method,
+            "url.full" | "http.url" => Self::Url,
+            "user_agent.original" | "http.user_agent" => Self::UserAgent,
+            "http.response.status_code" | "http.status_code" => Self::Status,
+            _ => return None,
+        })
+    }
+}
+
 impl Fields {
+    fn is_annotated(&self, name: &str) -> bool {
+        self.annotated.iter().any(|annotated| **annotated == *name)
+    }
+
     /// Says the name where the record does not.
     pub(super) fn begin(&self, entity: &Entity, metadata: &'static Metadata<'static>) {
         if has_name_field(metadata) {
@@ -55,7 +86,7 @@ impl Fields {
         name: &'static str,
         value: impl Serialize + Into<AnnotationValue>,
     ) {
-        if self.annotated.iter().any(|annotated| **annotated == *name) {
+        if self.is_annotated(name) {
             entity.put_annotation(name, value);
         } else {
             entity.put_metadata_in(target, name, value);
@@ -81,6 +112,8 @@ pub(super) struct SpanVisitor<'a> {
     fields: &'a Fields,
     entity: &'a Entity,
     target: &'static str,
+    /// What was said of a request; one block has it all.
+    request: Option<HttpRequest>,
 }
 
 impl<'a> SpanVisitor<'a> {
@@ -91,19 +124,55 @@ impl<'a> SpanVisitor<'a> {
         metadata: &'static Metadata<'static>,
         values: impl FnOnce(&mut Self),
     ) {
-        let mut visitor = Self { fields, entity, target: metadata.target() };
+        let mut visitor = Self { fields, entity, target: metadata.target(), request: None };
         let _ = xray_error::caught(|| values(&mut visitor));
+        if let Some(request) = visitor.request {
+            entity.set_http_request(request);
+        }
     }
 
     fn put(&self, field: &Field, value: impl Serialize + Into<AnnotationValue>) {
-        self.fields.put(self.entity, self.target, field.name(), value);
+        self.fields.put(self.entity, self.target, name_of(field), value);
     }
 
-    fn put_text(&self, field: &Field, value: &str) {
-        match field.name() {
-            NAME_FIELD => {
-                self.entity.note(Fact::Name(xray_error::cut(value, MAX_TEXT_CHARS).to_owned().into()))
+    fn put_number(&self, field: &Field, value: impl Serialize + Into<AnnotationValue> + TryInto<u16> + Copy) {
+        match (self.http(field), value.try_into()) {
+            (Some(Http::Status), Ok(status)) => self.put_status(status),
+            _ => self.put(field, value),
+        }
+    }
+
+    fn put_status(&self, status: u16) {
+        self.entity.set_http_response(HttpResponse::new().with_status(status));
+    }
+
+    /// None where the field is to be an annotation.
+    fn http(&self, field: &Field) -> Option<Http> {
+        Http::of(field.name()).filter(|_| !self.fields.is_annotated(field.name()))
+    }
+
+    /// Whether the text says something of an HTTP exchange.
+    fn put_http(&mut self, http: Http, value: &str) -> bool {
+        let request = match http {
+            // Its reason may follow: `404 Not Found`.
+            Http::Status => {
+                let digits = value.split(' ').next().unwrap_or_default();
+                return digits.parse().map(|status| self.put_status(status)).is_ok();
             }
+            Http::Method | Http::Url | Http::UserAgent => self.request.take().unwrap_or_default(),
+        };
+        self.request = Some(match http {
+            Http::Url => request.with_url(url_without_secrets(value)),
+            Http::UserAgent => request.with_user_agent(value),
+            Http::Method | Http::Status => request.with_method(value.to_owned()),
+        });
+        true
+    }
+
+    fn put_text(&mut self, field: &Field, value: &str) {
+        let value = xray_error::cut(value, MAX_TEXT_CHARS);
+        match field.name() {
+            NAME_FIELD => self.entity.note(Fact::Name(value.to_owned().into())),
             "otel.kind" => {
                 if ["client", "producer"].iter().any(|remote| value.eq_ignore_ascii_case(remote)) {
                     self.entity.set_namespace(Namespace::Remote);
@@ -111,25 +180,30 @@ impl<'a> SpanVisitor<'a> {
             }
             "otel.status_code" => {
                 if value.eq_ignore_ascii_case("error") {
-                    self.entity.set_flags(StatusFlags::from_http(500));
+                    self.entity.set_flags(StatusFlags::FAULT);
                 }
             }
-            _ => self.put(field, xray_error::cut(value, MAX_TEXT_CHARS)),
+            _ => {
+                let http = self.http(field);
+                if !http.is_some_and(|http| self.put_http(http, value)) {
+                    self.put(field, value);
+                }
+            }
         }
     }
 }
 
 impl Visit for SpanVisitor<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.fields.put_float(self.entity, self.target, field.name(), value);
+        self.fields.put_float(self.entity, self.target, name_of(field), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        self.put_number(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.put_number(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -229,30 +303,30 @@ impl EventVisitor {
             "log.target" => self.log_target = Some(text),
             "log.file" => self.log_file = Some(text),
             "log.module_path" => {}
-            name => self.others.push((name, Value::Text(text))),
+            _ => self.others.push((name_of(field), Value::Text(text))),
         }
     }
 }
 
 impl Visit for EventVisitor {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.others.push((field.name(), Value::Float(value)));
+        self.others.push((name_of(field), Value::Float(value)));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.others.push((field.name(), Value::Int(value)));
+        self.others.push((name_of(field), Value::Int(value)));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "log.line" {
             self.log_line = u32::try_from(value).ok();
         } else {
-            self.others.push((field.name(), Value::UInt(value)));
+            self.others.push((name_of(field), Value::UInt(value)));
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.others.push((field.name(), Value::Bool(value)));
+        self.others.push((name_of(field), Value::Bool(value)));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -263,7 +337,7 @@ impl Visit for EventVisitor {
         if self.cause.is_none() {
             self.cause = Some(error::cause_of(value));
         } else {
-            self.others.push((field.name(), Value::Text(text(format_args!("{value}")))));
+            self.others.push((name_of(field), Value::Text(text(format_args!("{value}")))));
         }
     }
 

@@ -32,7 +32,9 @@ const NAME: &str = "AWS-XRAY-TRACE-ID";
 /// let json = fmt().json().event_format(XRayFormat::json(fmt::format().json())).finish();
 /// ```
 ///
-/// Colours are the inner format's: the one of a text says `fmt::format().with_ansi(true)` where it wants them.
+/// A text has colours where its format is told so, since it does not write to the terminal itself; the fields of spans have those of the
+/// layer: `fmt::layer().with_ansi(yes).event_format(XRayFormat::new(fmt::format().with_ansi(yes)))`, where `yes` may be
+/// `std::io::stdout().is_terminal()`.
 #[derive(Clone, Debug)]
 pub struct XRayFormat<F> {
     inner: F,
@@ -97,11 +99,16 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let parent = event.parent().and_then(|id| nearest(context.span(id)?));
-        let Some(ids) = Ids::of(&parent.unwrap_or_else(current)) else {
+        let ids = Ids::of(&parent.unwrap_or_else(current));
+        // Each line is coloured, or none.
+        if ids.is_none() && (self.is_json || !writer.has_ansi_escapes()) {
             return self.inner.format_event(context, writer, event);
-        };
+        }
         let mut line = String::new();
         self.inner.format_event(context, Writer::new(&mut line), event)?;
-        self.write(&mut writer, &line, &ids)
+        match ids {
+            Some(ids) => self.write(&mut writer, &line, &ids),
+            None => writer.write_str(&line),
+        }
     }
 }

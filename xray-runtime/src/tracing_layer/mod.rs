@@ -35,15 +35,18 @@ use crate::tree::Tree;
 ///
 /// | of a span or event | becomes |
 /// |---|---|
-/// | fields, also those of a later `record` | metadata, in a namespace named as the target |
+/// | fields, also those of a later `record` | metadata, in a namespace named as the target: numbers and `bool`s as they are, all else as text |
 /// | fields named by [`annotate`](Self::annotate) | annotations |
 /// | `otel.name`; `otel.kind = "client"` or `"producer"`; `otel.status_code = "ERROR"` | the name; the namespace `remote`; `fault` |
+/// | `http.request.method`, `url.full` (without user, query and fragment), `user_agent.original`, `http.response.status_code`, or `http.method`, `http.url`, `http.user_agent`, `http.status_code`, where `annotate` does not name them | the block `http`, and the flags of the status; what is said of the request is said at once, a later `record` replaces it |
 /// | `follows_from` a span of the same segment | `precursor_ids` |
-/// | an event of level `ERROR` | `fault` and a cause of the subsegment that is current: the event's error with its sources where it is a value (`error = &e as &dyn Error`), the text of its field `error` or `err` (`%e`, `?e`), else its message |
+/// | an event of level `ERROR` | `fault` and a cause of the subsegment that is current: the event's error with its sources where it is a value (`error = &e as &dyn Error`), the text of its field `error` or `err` (`%e`, `?e`, that of `#[instrument(err)]`), else its message; its other fields as those of a span |
+/// | the fields `log.*` of an event that was a record of the crate `log` | type and place of the cause |
 /// | a panic that leaves a span which was entered before it | `fault` and the panic |
 ///
-/// An error that a captured function returns after it was an event is recorded once. A text of a field is cut at 4,096 characters. Spans and events of this
-/// crate are passed over.
+/// An error that a captured function returns after it was an event is recorded once, and so is one that passes several spans. A text of a
+/// field is cut at 4,096 characters; the limits of [`Entity`] hold. Spans and events of this crate and of `rollbar-runtime` are passed over,
+/// and no segment is current where they export: what an exporter's own client says of itself is not recorded.
 ///
 /// ```
 /// use tracing_subscriber::prelude::*;
@@ -71,6 +74,10 @@ use crate::tree::Tree;
 /// `tracing-subscriber` work as with any layer (`XRayTracing::new().with_filter(..)`), and do more: a span that no layer's filter wants is
 /// switched off where it stands, while without one every span of the program is made, those of `TRACE` too, to be
 /// passed over here.
+///
+/// To choose others while the program runs, put a filter that can be reloaded round the layer
+/// (`with_filter` and `tracing_subscriber::reload`): spans that are open go on. Where the layer itself is taken out, its
+/// subsegments end with their spans; but a thread that is inside a span at that moment may stay there until its segment ends.
 ///
 /// A span that outlives its segment by far (a connection's, that of a task in the background) keeps the segment waiting for
 /// 30 s, as any open subsegment does: leave its target out.

@@ -31,9 +31,12 @@ impl Selection {
     }
 }
 
-/// Whether a span or event is of this crate: each could make another.
+/// What reports on the program is not part of it.
+const OWN: [&str; 2] = [env!("CARGO_CRATE_NAME"), "rollbar_runtime"];
+
+/// Whether a span or event is of this crate or of its like: each could make another.
 pub(super) fn is_own(target: &str) -> bool {
-    let rest = target.strip_prefix(env!("CARGO_CRATE_NAME"));
+    let rest = OWN.iter().find_map(|own| target.strip_prefix(own));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -82,7 +85,9 @@ mod tests {
 
     #[test]
     fn what_is_ours() {
-        assert!(is_own("xray_runtime") && is_own("xray_runtime::exporter"));
+        assert!(
+            is_own("xray_runtime") && is_own("xray_runtime::exporter") && is_own("rollbar_runtime::worker")
+        );
         assert!(!is_own("xray_runtime_user") && !is_own("app::xray_runtime") && !is_own(""));
     }
 }
