@@ -259,7 +259,7 @@ fn without_userinfo(url: &str) -> Cow<'_, str> {
 ///
 /// `target` is the request's target: a path with or without query, a whole address, or `*`. The query is a leak, so it
 /// is kept only where `keep_query` asks for it; user name and password never are.
-#[cfg(any(test, feature = "tower"))]
+#[cfg(any(test, feature = "actix", feature = "tower"))]
 pub(crate) fn incoming_url(scheme: &str, host: &str, target: &str, keep_query: bool) -> String {
     let whole = if target.contains("://") && !target.starts_with('/') {
         Cow::Borrowed(target)

@@ -221,6 +221,8 @@
 //!
 //! Not here yet: Lambda, the W3C `traceparent` header.
 
+#[cfg(feature = "actix")]
+mod actix;
 mod annotation;
 mod awaiting;
 #[cfg(feature = "aws-sdk")]
@@ -258,6 +260,8 @@ mod root;
 mod sampling;
 mod scope;
 mod segment;
+#[cfg(any(feature = "actix", feature = "tower"))]
+mod server;
 #[cfg(feature = "tokio")]
 mod spawn;
 mod sql;
@@ -294,6 +298,8 @@ pub use self::http::{
     ClientIp, HttpRequest, HttpResponse, MAX_HTTP_TEXT_CHARS, StatusFlags, StatusOverrides,
     url_without_secrets,
 };
+#[cfg(feature = "actix")]
+pub use actix::{XRayActix, XRayActixBody, XRayActixFuture, XRayActixService};
 pub use annotation::{
     AnnotationKeyPolicy, AnnotationValue, MAX_ANNOTATION_KEY_CHARS, MAX_ANNOTATION_VALUE_CHARS,
     MAX_ANNOTATIONS, ToAnnotation,

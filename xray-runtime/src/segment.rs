@@ -64,7 +64,7 @@ impl<'a> SegmentBuilder<'a> {
     }
 
     /// Makes none of it: see [`RecorderBuilder::skip_path`](crate::RecorderBuilder::skip_path).
-    #[cfg(feature = "tower")]
+    #[cfg(any(feature = "actix", feature = "tower"))]
     pub(crate) fn skip(mut self, skip: bool) -> Self {
         self.skipped |= skip;
         self

@@ -7,8 +7,8 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::exchange::Exchange;
-use super::failure;
+use super::{failure, grpc_status, response};
+use crate::server::Exchange;
 
 pin_project! {
     /// The body of a response of an [`XRayService`](super::XRayService). The segment is current while it is polled, and ends with it.
@@ -57,11 +57,12 @@ where
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Buf::remaining);
-                exchange.answer.send(bytes, &*this.inner);
+                let rest = response::rest(&*this.inner);
+                exchange.answer.send(bytes, rest);
                 // Nothing follows trailers, whether the body says so or not.
-                let over = frame.is_trailers() || this.inner.is_end_stream();
-                if let Some(trailers) = frame.trailers_ref() {
-                    exchange.answer.note_grpc_status(trailers);
+                let over = frame.is_trailers() || rest.ended;
+                if let Some(code) = frame.trailers_ref().and_then(grpc_status::code_of) {
+                    exchange.answer.note_grpc_status(code);
                 }
                 if over {
                     exchange.answer.finish();

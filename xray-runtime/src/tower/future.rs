@@ -8,8 +8,8 @@ use ::http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::exchange::Exchange;
-use super::{XRayBody, failure};
+use super::{XRayBody, failure, response};
+use crate::server::Exchange;
 
 pin_project! {
     /// The response of an [`XRayService`](super::XRayService). Dropped before it is done, the segment ends as cancelled.
@@ -53,15 +53,15 @@ where
                 entered.finish();
                 Poll::Ready(Err(error))
             }
-            Poll::Ready(Ok(mut response)) => {
-                if exchange.answer.begin(&mut response) {
+            Poll::Ready(Ok(mut answered)) => {
+                if response::begin(&mut exchange.answer, &mut answered) {
                     entered.finish();
                     *this.exchange = None;
                 } else {
                     entered.suspend();
                 }
                 let exchange = this.exchange.take();
-                Poll::Ready(Ok(response.map(|body| XRayBody::new(body, exchange))))
+                Poll::Ready(Ok(answered.map(|body| XRayBody::new(body, exchange))))
             }
         }
     }

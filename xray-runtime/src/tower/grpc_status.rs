@@ -3,10 +3,9 @@
 use ::http::HeaderMap;
 use ::http::header::{CONTENT_TYPE, HeaderName};
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(super) use crate::server::UNKNOWN;
 
-/// `Unknown`: what a call counts as that does not say how it went, as gRPC's clients take it.
-pub(super) const UNKNOWN: i32 = 2;
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// The status code, where it is there; what is no number is `Unknown`.
 pub(super) fn code_of(headers: &HeaderMap) -> Option<i32> {

@@ -1,7 +1,6 @@
 //! `XRayLayer`: a segment for each request that a server answers.
 
 mod body;
-mod exchange;
 mod failure;
 mod future;
 #[cfg(feature = "grpc")]
@@ -12,9 +11,9 @@ mod grpc_body;
 mod grpc_call;
 mod grpc_status;
 mod request;
+mod response;
 mod service;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use body::XRayBody;
@@ -25,9 +24,12 @@ pub use grpc::{XRayGrpcFuture, XRayGrpcLayer, XRayGrpcService};
 pub use grpc_body::XRayGrpcBody;
 pub use service::XRayService;
 
+use ::http::HeaderName;
 use tower_layer::Layer;
 
-use crate::recorder::{Core, Recorder, current_core, is_overridden};
+use crate::server::{Options, option_methods};
+
+const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// A tower layer that records a segment for each request: for axum, tonic, hyper, or any other
 /// `tower::Service` of HTTP requests.
@@ -78,111 +80,7 @@ pub struct XRayLayer {
     options: Arc<Options>,
 }
 
-#[derive(Clone, Debug)]
-struct Options {
-    recorder: WhichRecorder,
-    keep_query: bool,
-    skipped: Vec<Box<str>>,
-    scheme: Option<Cow<'static, str>>,
-    forwarded: bool,
-    response_header: bool,
-}
-
-#[derive(Clone, Debug)]
-enum WhichRecorder {
-    This(Arc<Core>),
-    /// The one entered when the request comes, else the one that was entered when the layer was made, else the
-    /// installed one.
-    InForce(Option<Arc<Core>>),
-}
-
-impl Options {
-    fn core(&self) -> Option<Arc<Core>> {
-        match &self.recorder {
-            WhichRecorder::This(core) => Some(Arc::clone(core)),
-            WhichRecorder::InForce(Some(core)) => is_overridden().or_else(|| Some(Arc::clone(core))),
-            WhichRecorder::InForce(None) => current_core(),
-        }
-    }
-}
-
-impl Default for XRayLayer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl XRayLayer {
-    /// A layer that records with the recorder in force when a request comes: the installed one, or the one that was
-    /// [entered](Recorder::enter) on the thread, or where the layer was made. Where there is none requests pass as
-    /// they are.
-    pub fn new() -> Self {
-        Self::of(WhichRecorder::InForce(is_overridden()))
-    }
-
-    /// A layer that records with this recorder, as a second service in one process does.
-    pub fn with_recorder(recorder: &Recorder) -> Self {
-        Self::of(WhichRecorder::This(Arc::clone(&recorder.core)))
-    }
-
-    fn of(recorder: WhichRecorder) -> Self {
-        Self {
-            options: Arc::new(Options {
-                recorder,
-                keep_query: false,
-                skipped: Vec::new(),
-                scheme: None,
-                forwarded: false,
-                response_header: true,
-            }),
-        }
-    }
-
-    fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
-        set(Arc::make_mut(&mut self.options));
-        self
-    }
-
-    /// Whether the recorded address keeps its query. Off by default: queries hold tokens and names.
-    #[must_use]
-    pub fn keep_query(self, keep: bool) -> Self {
-        self.set(|options| options.keep_query = keep)
-    }
-
-    /// Makes no segment of requests whose path matches, such as health checks, and gives their responses no header. A trace
-    /// header that came with one goes on to the services that the handler calls, as it came. `*` stands for any run of
-    /// characters, `?` for one; without regard to case, as in sampling rules. May be called more than once. For all
-    /// layers of a recorder: [`RecorderBuilder::skip_path`](crate::RecorderBuilder::skip_path).
-    ///
-    /// ```
-    /// let layer = xray_runtime::XRayLayer::new().skip_path("/health*").skip_path("/metrics");
-    /// ```
-    #[must_use]
-    pub fn skip_path(self, pattern: impl Into<String>) -> Self {
-        self.set(|options| options.skipped.push(pattern.into().into_boxed_str()))
-    }
-
-    /// The scheme of the recorded addresses, such as `https` behind a load balancer that ends TLS. By default that of the request's
-    /// target (HTTP/2 has one), else `http`.
-    #[must_use]
-    pub fn scheme(self, scheme: impl Into<Cow<'static, str>>) -> Self {
-        self.set(|options| options.scheme = Some(scheme.into()))
-    }
-
-    /// Whether the recorded addresses have scheme and host of X-Forwarded-Proto and X-Forwarded-Host. Off by default:
-    /// only a proxy of yours makes them trustworthy. Naming and sampling look at Host in any case.
-    #[must_use]
-    pub fn forwarded(self, trust: bool) -> Self {
-        self.set(|options| options.forwarded = trust)
-    }
-
-    /// Whether responses carry `X-Amzn-Trace-Id`, sampled or not. On by default; it takes the place of one that the
-    /// handler has set.
-    #[must_use]
-    pub fn response_header(self, give: bool) -> Self {
-        self.set(|options| options.response_header = give)
-    }
-}
+option_methods!(XRayLayer);
 
 impl<S> Layer<S> for XRayLayer {
     type Service = XRayService<S>;

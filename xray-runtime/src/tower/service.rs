@@ -7,10 +7,10 @@ use ::http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::Options;
-use super::exchange::Exchange;
+use super::XRayBody;
 use super::future::XRayResponseFuture;
-use super::{XRayBody, request};
+use super::request::Asked;
+use crate::server::{Exchange, Options};
 
 /// Records a segment for each request of the inner service. Made by [`XRayLayer`](super::XRayLayer).
 #[derive(Clone, Debug)]
@@ -55,12 +55,13 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let Some(mut exchange) = Exchange::open(&self.options, &request) else {
+        let asked = Asked::new(&request);
+        let Some(mut exchange) = Exchange::open(&self.options, &asked) else {
             return XRayResponseFuture::new(self.inner.call(request), None);
         };
         // `call` may do work of its own before it returns a future.
         let entered = exchange.scope.enter();
-        request::describe(exchange.answer.key, &request, &self.options);
+        asked.describe(exchange.answer.key, &self.options);
         let future = self.inner.call(request);
         entered.suspend();
         XRayResponseFuture::new(future, Some(exchange))

@@ -1,11 +1,6 @@
 //! The segment of a request, from its coming to the end of the response's body.
 
-use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
-use ::http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::Body;
-
-use super::grpc_status::{self, UNKNOWN};
-use super::{Options, request};
+use super::{Incoming, Options, RequestHeader};
 use crate::entity::Entity;
 use crate::http::{HttpResponse, StatusFlags};
 use crate::record::Key;
@@ -17,20 +12,19 @@ use crate::trace_id::TraceId;
 use crate::tree::{Decision, Tree};
 use crate::wildcard::wildcard_match;
 
-const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-
 /// Dropped before the response is complete, the segment ends as cancelled.
 #[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) scope: Scope,
-    pub(super) answer: Answer,
+pub(crate) struct Exchange {
+    pub(crate) scope: Scope,
+    pub(crate) answer: Answer,
 }
 
 /// What becomes of the request. Its calls note on the segment, which has to be current.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) key: Key,
-    header: Option<HeaderValue>,
+pub(crate) struct Answer {
+    pub(crate) key: Key,
+    /// The value of the response's trace header.
+    header: Option<String>,
     method: Bodiless,
     status: Option<u16>,
     /// What the response says, or its body knows before it is sent.
@@ -50,27 +44,61 @@ enum Bodiless {
     Connect,
 }
 
+/// A response before its body is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'r> {
+    pub(crate) status: u16,
+    /// Content-Length, where the handler has set it.
+    pub(crate) content_length: Option<&'r [u8]>,
+    pub(crate) body: Rest,
+    pub(crate) grpc: GrpcStatus,
+}
+
+/// What a body says of what is left of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    /// Nothing is left, trailers neither.
+    pub(crate) ended: bool,
+    /// Bytes, where it knows.
+    pub(crate) exact: Option<u64>,
+}
+
+/// What the headers of a response say of gRPC.
+#[cfg_attr(not(feature = "tower"), allow(dead_code, reason = "actix-web sends no trailers, and so no gRPC"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrpcStatus {
+    /// It is none.
+    Absent,
+    /// It says in its trailers how it went.
+    InTrailers,
+    /// It has said how it went.
+    Code(i32),
+}
+
+/// `Unknown`: what a call of gRPC counts as that does not say how it went, as gRPC's clients take it.
+pub(crate) const UNKNOWN: i32 = 2;
+
 impl Exchange {
     /// Begins the segment, on no thread yet. None where there is nothing to record with, or nothing to record.
-    pub(super) fn open<B>(options: &Options, request: &Request<B>) -> Option<Self> {
-        let path = request::target(request).path();
+    pub(crate) fn open(options: &Options, request: &impl Incoming) -> Option<Self> {
+        let path = request.path();
         let skipped = options.skipped.iter().any(|pattern| wildcard_match(pattern, path, true));
         let core = options.core().filter(|core| core.is_enabled())?;
         let sampling = SamplingRequest {
-            host: request::host(request),
-            ..SamplingRequest::new().with_http_method(request.method().as_str()).with_url_path(path)
+            host: request.host(),
+            ..SamplingRequest::new().with_http_method(request.method()).with_url_path(path)
         };
         let mut builder = SegmentBuilder::new(core, None).request(sampling).skip(skipped);
-        if let Some(header) = request.headers().get(TRACE_HEADER) {
-            builder = builder.trace_header(TraceHeader::parse_bytes(header.as_bytes()));
+        if let Some(header) = request.header(RequestHeader::TraceId) {
+            builder = builder.trace_header(TraceHeader::parse_bytes(header));
         }
         let root = builder.open()?;
         let answer = Answer {
             key: root.key,
             header: Some(&*root.tree).filter(|_| options.response_header).and_then(header_of),
-            method: match *request.method() {
-                Method::HEAD => Bodiless::Head,
-                Method::CONNECT => Bodiless::Connect,
+            method: match request.method() {
+                "HEAD" => Bodiless::Head,
+                "CONNECT" => Bodiless::Connect,
                 _ => Bodiless::No,
             },
             status: None,
@@ -83,73 +111,74 @@ impl Exchange {
     }
 }
 
-fn header_of(tree: &Tree) -> Option<HeaderValue> {
+fn header_of(tree: &Tree) -> Option<String> {
     if tree.decision == Decision::Skipped {
         return None;
     }
     let no_id = || TraceId::from_ascii(b"1-00000000-000000000000000000000000");
     let trace_id = if tree.noop { no_id()? } else { tree.trace_id };
-    HeaderValue::try_from(response_header(trace_id, tree.incoming.as_ref(), tree.tells_sampled())).ok()
+    Some(response_header(trace_id, tree.incoming.as_ref(), tree.tells_sampled()))
 }
 
 impl Answer {
     /// The handler has answered. Whether the segment is at its end.
-    pub(super) fn begin<B: Body>(&mut self, response: &mut Response<B>) -> bool {
-        let status = response.status();
+    pub(crate) fn begin(&mut self, head: Head<'_>) -> bool {
+        let Head { status, body, grpc, .. } = head;
         let has_body = match self.method {
             Bodiless::Head => false,
-            Bodiless::Connect if status.is_success() => false,
-            _ => {
-                !status.is_informational()
-                    && status != StatusCode::NO_CONTENT
-                    && status != StatusCode::NOT_MODIFIED
-            }
+            Bodiless::Connect if (200..300).contains(&status) => false,
+            // Informational ones, no content, not modified.
+            _ => !matches!(status, 100..200 | 204 | 304),
         };
-        let stated = response.headers().get(CONTENT_LENGTH);
-        let stated = stated.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-        // axum states it, and drops the body of a response to HEAD, only outside of its layers.
-        let known = || response.body().size_hint().exact();
-        self.content_length = stated.or_else(|| match self.method {
-            Bodiless::Head => known().filter(|&length| length > 0),
-            _ if has_body => known(),
+        let stated =
+            head.content_length.and_then(|length| std::str::from_utf8(length).ok()?.trim().parse().ok());
+        // Frameworks state it, and drop the body of a response to HEAD, only outside of their middleware.
+        self.content_length = stated.or(match self.method {
+            Bodiless::Head => body.exact.filter(|&length| length > 0),
+            _ if has_body => body.exact,
             _ => None,
         });
-        self.status = Some(status.as_u16());
+        self.status = Some(status);
         self.note_response(self.content_length);
-        self.awaits_grpc_status = status == StatusCode::OK && grpc_status::is_grpc(response.headers());
-        self.note_grpc_status(response.headers());
-        if let Some(header) = self.header.take() {
-            response.headers_mut().insert(TRACE_HEADER, header);
+        match grpc {
+            GrpcStatus::Absent => {}
+            GrpcStatus::InTrailers => self.awaits_grpc_status = true,
+            GrpcStatus::Code(code) => self.note_grpc_status(code),
         }
-        let over = !has_body || response.body().is_end_stream();
-        self.look_for_end(response.body());
+        let over = !has_body || body.ended;
+        self.look_for_end(body);
         if over {
             self.note_missing_status();
         }
         over
     }
 
+    /// The value of the trace header for the response, once.
+    pub(crate) fn take_header(&mut self) -> Option<String> {
+        self.header.take()
+    }
+
     /// A part of the body goes out.
-    pub(super) fn send(&mut self, bytes: usize, body: &impl Body) {
+    pub(crate) fn send(&mut self, bytes: usize, rest: Rest) {
         self.sent = self.sent.saturating_add(bytes as u64);
-        self.look_for_end(body);
+        self.look_for_end(rest);
     }
 
     /// Whether a drop of the body would be an end. Not taken for one before: trailers may follow.
-    fn look_for_end(&mut self, body: &impl Body) {
-        self.complete = body.is_end_stream()
-            || body.size_hint().exact() == Some(0)
+    fn look_for_end(&mut self, rest: Rest) {
+        self.complete = rest.ended
+            || rest.exact == Some(0)
             || self.content_length.is_some_and(|length| self.sent >= length);
     }
 
     /// The body has been sent to its end.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.note_missing_status();
         self.end();
     }
 
     /// The body has ended, well or not.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.status.is_some() && self.content_length.is_none() {
             self.note_response(Some(self.sent));
         }
@@ -161,8 +190,7 @@ impl Answer {
     }
 
     /// gRPC says how it went in the trailers, or in the headers where there is no message.
-    pub(super) fn note_grpc_status(&mut self, headers: &HeaderMap) {
-        let Some(code) = grpc_status::code_of(headers) else { return };
+    pub(crate) fn note_grpc_status(&mut self, code: i32) {
         self.awaits_grpc_status = false;
         Entity::local(self.key).set_flags(StatusFlags::from_grpc(code));
     }
