@@ -6,8 +6,10 @@
 //! ```
 
 use std::error::Error;
+use std::io::IsTerminal;
 
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
@@ -17,19 +19,13 @@ use xray_runtime::{FutureExt, Recorder, XRayFormat, XRayTracing, xray_capture};
 mod pricing {
     use std::num::ParseFloatError;
 
-    use tracing::{Instrument, field, info_span};
-
-    pub(super) async fn price_of(item: &str) -> Result<f64, ParseFloatError> {
-        let span = info_span!("price", item, otel.kind = "client", price = field::Empty);
-        async {
-            tokio::task::yield_now().await;
-            let answer = if item == "pen" { "12,5" } else { "30" };
-            let price = answer.parse::<f64>()?;
-            tracing::Span::current().record("price", price);
-            Ok(price)
-        }
-        .instrument(span)
-        .await
+    #[tracing::instrument(fields(otel.kind = "client", price), err)]
+    pub(super) async fn price(item: &str) -> Result<f64, ParseFloatError> {
+        tokio::task::yield_now().await;
+        let answer = if item == "pen" { "12,5" } else { "30" };
+        let price = answer.parse()?;
+        tracing::Span::current().record("price", price);
+        Ok(price)
     }
 }
 
@@ -37,11 +33,9 @@ mod pricing {
 async fn total(items: &[&str]) -> f64 {
     let mut total = 0.0;
     for item in items {
-        match pricing::price_of(item).await {
+        match pricing::price(item).await {
             Ok(price) => total += price,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, item, "no price: the item is left out");
-            }
+            Err(_) => tracing::warn!(item, "left out"),
         }
     }
     total
@@ -51,15 +45,14 @@ async fn total(items: &[&str]) -> f64 {
 async fn main() -> Result<(), Box<dyn Error>> {
     let _xray = Recorder::builder().service("shop").without_sampling().install()?;
     // A span that neither layer wants is switched off where it stands.
+    let coloured = std::io::stdout().is_terminal();
+    let lines = fmt::layer()
+        .with_ansi(coloured)
+        .event_format(XRayFormat::new(fmt::format().with_ansi(coloured)))
+        .with_filter(LevelFilter::INFO);
     let spans = Targets::new().with_target("tracing", Level::INFO).with_target("sqlx", Level::DEBUG);
-    tracing_subscriber::registry()
-        .with(
-            fmt::layer()
-                .event_format(XRayFormat::new(fmt::format()))
-                .with_filter(Targets::new().with_default(Level::INFO)),
-        )
-        .with(XRayTracing::new().max_level(Level::DEBUG).annotate(["item"]).with_filter(spans))
-        .init();
+    let spans = XRayTracing::new().max_level(Level::DEBUG).annotate(["item"]).with_filter(spans);
+    tracing_subscriber::registry().with(lines).with(spans).init();
     let order = async {
         tracing::info!("an order comes in");
         let total = total(&["book", "pen"]).await;
