@@ -74,13 +74,25 @@ async fn a_status_decides_the_flags_of_both_sides() {
             assert_eq!(flags(entity), StatusFlags::from_grpc(code), "{code}");
             assert_eq!(entity.json()["http"]["response"]["status"], 200);
         }
-        let exceptions = call.json()["cause"]["exceptions"].as_array().unwrap();
-        assert_eq!(exceptions.len(), 1);
-        assert_eq!(exceptions[0]["type"], format!("{:?}", Code::from_i32(code)));
-        assert_eq!(exceptions[0]["message"], "50% of Ünicode");
-        assert_eq!(exceptions[0]["remote"], true);
+        // The message is the caller's to see too.
+        for (entity, remote) in [(&call, true), (&segment, false)] {
+            let exceptions = entity.json()["cause"]["exceptions"].as_array().unwrap();
+            assert_eq!(exceptions.len(), 1);
+            assert_eq!(exceptions[0]["type"], format!("{:?}", Code::from_i32(code)));
+            assert_eq!(exceptions[0]["message"], "50% of Ünicode");
+            assert_eq!(exceptions[0]["remote"], remote);
+        }
         assert_eq!(flags(&sides.client.segment("root")), StatusFlags::NONE, "only the call failed");
     }
+}
+
+#[tokio::test]
+async fn an_error_that_the_handler_has_told_is_told_once() {
+    let (_, sides) = sides(async |mut client| client.say("captured").await).await;
+    let (call, segment) = sides.call();
+    assert_eq!((flags(&call), flags(&segment)), (StatusFlags::ERROR, StatusFlags::ERROR));
+    assert_eq!(segment.json().get("cause"), None, "that of the function below says more");
+    assert_eq!(segment.subsegment("look_up").exceptions().len(), 1);
 }
 
 #[tokio::test]
@@ -110,7 +122,9 @@ async fn a_stream_ends_with_its_trailers() {
             assert_eq!(flags(entity), StatusFlags::from_grpc(code), "{code}");
             assert_eq!(entity.annotation("cancelled"), None, "{code}");
         }
-        assert_eq!(call.json().get("cause").is_some(), code != 0);
+        for entity in [&call, &segment] {
+            assert_eq!(entity.json().get("cause").is_some(), code != 0, "{code}");
+        }
         assert_eq!(call.subsegments().len(), 0, "what the caller does between messages is not the call's");
     }
 }

@@ -61,8 +61,11 @@ where
                 exchange.answer.send(bytes, rest);
                 // Nothing follows trailers, whether the body says so or not.
                 let over = frame.is_trailers() || rest.ended;
-                if let Some(code) = frame.trailers_ref().and_then(grpc_status::code_of) {
+                if let Some(trailers) = frame.trailers_ref()
+                    && let Some(code) = grpc_status::code_of(trailers)
+                {
                     exchange.answer.note_grpc_status(code);
+                    grpc_status::note_failure(exchange.answer.key, code, trailers);
                 }
                 if over {
                     exchange.answer.finish();

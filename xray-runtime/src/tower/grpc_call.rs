@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::io;
 
-use ::http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use ::http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use percent_encoding::percent_decode;
 
 use super::grpc::GrpcOptions;
 use super::grpc_status::{self, UNKNOWN};
@@ -17,29 +16,6 @@ use crate::http::{HttpRequest, HttpResponse, StatusFlags, incoming_url};
 use crate::outgoing::inject;
 use crate::record::{FIRST, Fact, Key};
 use crate::scope::{Late, Scope};
-
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-
-/// The names of the status codes, in order.
-const CODES: [&str; 17] = [
-    "Ok",
-    "Cancelled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-];
 
 /// Dropped before the call has ended, the subsegment ends as cancelled.
 #[derive(Debug)]
@@ -124,16 +100,12 @@ impl GrpcAnswer {
         if code == Some(0) {
             return;
         }
-        let message = match (code, trailers.and_then(|trailers| trailers.get(GRPC_MESSAGE))) {
-            (None, _) => "the response ended without a grpc-status".into(),
-            (_, Some(message)) => percent_decode(message.as_bytes()).decode_utf8_lossy(),
-            (_, None) => "".into(),
+        let mut cause = match (code, trailers) {
+            (Some(code), Some(trailers)) => grpc_status::cause_of(code, trailers),
+            _ => Cause::from_message("Unknown", "the response ended without a grpc-status"),
         };
-        let code = code.unwrap_or(UNKNOWN);
-        let name = usize::try_from(code).ok().and_then(|code| CODES.get(code)).unwrap_or(&"Unknown");
         let subsegment = Entity::local(self.key);
-        subsegment.set_flags(StatusFlags::from_grpc(code));
-        let mut cause = Cause::from_message(name, &message);
+        subsegment.set_flags(StatusFlags::from_grpc(code.unwrap_or(UNKNOWN)));
         for exception in &mut cause.exceptions {
             exception.remote = true;
         }

@@ -41,7 +41,8 @@ const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// has been sent: what a streaming body calls is recorded too. Where the client goes away before, the
 /// segment gets the annotation `cancelled`. Upgrades (101), and responses without a body, end it at once. A gRPC
 /// response has the flags of its `grpc-status`, from the headers or the trailers, which end it; one that ends without a status counts as
-/// `Unknown`, a fault. tonic takes the layer as it is (`Server::builder().layer(XRayLayer::new())`), unary and streaming.
+/// `Unknown`, a fault. Where nothing below has recorded an error, a status other than OK is the segment's cause, with the code's name
+/// as the type and `grpc-message` as the message. tonic takes the layer as it is (`Server::builder().layer(XRayLayer::new())`), unary and streaming.
 ///
 /// With the feature `axum` the template of the route (`/users/{id}`) becomes the annotation `route`, so that filters and
 /// groups see one route and not a thousand addresses. Put the layer on with [`Router::layer`], which runs once the route is

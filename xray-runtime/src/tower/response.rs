@@ -5,6 +5,7 @@ use ::http::{HeaderValue, Response, StatusCode};
 use http_body::Body;
 
 use super::{TRACE_HEADER, grpc_status};
+use crate::record::Key;
 use crate::server::{Answer, GrpcStatus, Head, Rest};
 
 /// The handler has answered. Whether the segment is at its end.
@@ -13,7 +14,7 @@ pub(super) fn begin<B: Body>(answer: &mut Answer, response: &mut Response<B>) ->
         status: response.status().as_u16(),
         content_length: response.headers().get(CONTENT_LENGTH).map(|length| length.as_bytes()),
         body: rest(response.body()),
-        grpc: grpc(response),
+        grpc: grpc(answer.key, response),
     });
     if let Some(header) = answer.take_header().and_then(|header| HeaderValue::try_from(header).ok()) {
         response.headers_mut().insert(TRACE_HEADER, header);
@@ -21,9 +22,12 @@ pub(super) fn begin<B: Body>(answer: &mut Answer, response: &mut Response<B>) ->
     over
 }
 
-fn grpc<B>(response: &Response<B>) -> GrpcStatus {
+fn grpc<B>(key: Key, response: &Response<B>) -> GrpcStatus {
     match grpc_status::code_of(response.headers()) {
-        Some(code) => GrpcStatus::Code(code),
+        Some(code) => {
+            grpc_status::note_failure(key, code, response.headers());
+            GrpcStatus::Code(code)
+        }
         None if response.status() == StatusCode::OK && grpc_status::is_grpc(response.headers()) => {
             GrpcStatus::InTrailers
         }

@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Request, Response, Status};
 use tower::{Layer, ServiceBuilder};
-use xray_runtime::{Recorder, XRayGrpcLayer, XRayGrpcService, XRayLayer};
+use xray_runtime::{Recorder, XRayGrpcLayer, XRayGrpcService, XRayLayer, xray_capture};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Texts = Pin<Box<dyn Stream<Item = Result<String, Status>> + Send>>;
@@ -77,6 +77,11 @@ fn told(text: &str) -> Result<String, Status> {
     }
 }
 
+#[xray_capture(error = "error")]
+fn look_up() -> Result<String, Status> {
+    Err(Status::not_found("nobody of that name"))
+}
+
 impl UnaryService<String> for Greeter {
     type Response = String;
     type Future = BoxFuture<Result<Response<String>, Status>>;
@@ -88,6 +93,7 @@ impl UnaryService<String> for Greeter {
             match request.into_inner().as_str() {
                 "header" => Ok(Response::new(header.unwrap_or_default())),
                 "never" => std::future::pending().await,
+                "captured" => look_up().map(Response::new),
                 text => told(text).map(Response::new),
             }
         })
