@@ -1,6 +1,8 @@
 //! Which database at which host an address means.
 
-use super::secrets::{Clean, after_odbc, decoded, scheme_end, tokens};
+use super::connection_string::{after_odbc, tokens};
+use super::secrets::Clean;
+use super::url::{decoded, scheme_end};
 
 /// What a clean address says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,9 +26,11 @@ impl Address {
 
     fn of_url(url: &str) -> Self {
         let start = scheme_end(url);
-        let head = url[start..].split(['?', '#', ';']).next().unwrap_or_default();
+        let text = url[start..].strip_prefix("//").filter(|_| start == 0).unwrap_or(&url[start..]);
+        let head = text.split(['?', '#', ';']).next().unwrap_or_default();
         let (user, place) = match head.rsplit_once('@').filter(|_| !head.starts_with('/')) {
-            Some((user, place)) => (Some(decoded(user)), place),
+            // Oracle has slashes behind it: `user@//host:1521/service`.
+            Some((user, place)) => (Some(decoded(user)), place.strip_prefix("//").unwrap_or(place)),
             None => (None, head),
         };
         let (authority, path) = match place.split_once('(').and_then(|(_, rest)| rest.split_once(')')) {
@@ -41,7 +45,9 @@ impl Address {
             }
             host => Some(decoded(host)),
         };
-        Self { database: some(decoded(path)), host, user }
+        // SQL Server's form has them behind the host: `//host:1433;database=orders;user=sa`.
+        let parameters = Self::of_string(text[head.len()..].strip_prefix(';').unwrap_or_default());
+        Self { database: some(decoded(path)).or(parameters.database), host, user: user.or(parameters.user) }
     }
 
     fn of_string(text: &str) -> Self {
@@ -50,7 +56,9 @@ impl Address {
         for (key, value) in tokens(after_odbc(text), delimiter).filter_map(|token| token.split_once('=')) {
             let value = unquoted(value.trim());
             match key.trim().to_ascii_lowercase().as_str() {
-                "dbname" | "database" | "initial catalog" => found.database = some(value.to_owned()),
+                "dbname" | "database" | "databasename" | "initial catalog" => {
+                    found.database = some(value.to_owned())
+                }
                 "host" | "server" | "data source" | "addr" | "address" | "hostaddr" => {
                     let value = value.strip_prefix("tcp:").unwrap_or(value);
                     found.host = some(host_of(value).to_owned());

@@ -1,8 +1,10 @@
 //! The `sql` of a subsegment: which database was asked, as whom, and with what. For any driver.
 
 mod address;
+mod connection_string;
 mod literals;
 mod secrets;
+mod url;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -84,7 +86,8 @@ impl Sql {
     /// `url` or `connection_string` of the document, and says user and name where they were not said yet.
     ///
     /// What is dropped: the password of an URL, and parameters and parts that are called `password`, `passwd`, `pwd`,
-    /// `sslpassword`, `token` or `X-Amz-Security-Token`, in any case.
+    /// `sslpassword`, `token` or `X-Amz-Security-Token`, in any case. All else stays as it is. Where an address can be read in
+    /// two ways, what either takes for a secret is dropped.
     #[must_use]
     pub fn with_connection(mut self, address: &str) -> Self {
         let clean = secrets::without_secrets(address);
@@ -140,6 +143,9 @@ impl Sql {
     /// With the text of the query, in which each literal becomes `?` and comments vanish. At most
     /// [`MAX_SQL_TEXT_CHARS`]. Say the [database's type](Self::with_database_type) first: engines disagree about what a
     /// backslash and a double quote mean, and where the engine is not known, what follows a doubtful quote is left out.
+    ///
+    /// SQLite takes a name in double quotes that it does not know for a text. Behind an operator and in a list of values it
+    /// becomes `?`; elsewhere (`select "secret"`) it stays.
     #[must_use]
     pub fn with_query(mut self, query: &str) -> Self {
         self.query = Some(sanitized_query(query, self.database_type.as_deref()));
@@ -229,6 +235,9 @@ mod tests {
             ("host=db.internal user=ada password=x dbname=orders", "orders@db.internal"),
             ("Server=tcp:db.internal,1433;Database=orders;Pwd=x", "orders@db.internal"),
             ("Data Source=db;Initial Catalog='my orders'", "my orders@db"),
+            ("jdbc:sqlserver://db:1433;databaseName=orders;user=sa;password=a@b", "orders@db"),
+            ("jdbc:oracle:thin:ada/secret@//db:1521/orders", "orders@db"),
+            ("//ada:secret@db/orders", "orders@db"),
             ("", "database"),
         ] {
             assert_eq!(Sql::new().with_connection(address).subsegment_name(), name, "{address}");
