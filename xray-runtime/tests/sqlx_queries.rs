@@ -108,6 +108,8 @@ async fn every_way_to_ask_is_one_subsegment() {
         assert_eq!(rows, ["z", "z"]);
         sqlx::raw_sql("select 1; select 2").execute(&pool).await.unwrap();
         (&pool).execute("delete from a where false").await.unwrap();
+        let many: Vec<_> = (&pool).execute_many("select 3; select 4").try_collect().await.unwrap();
+        assert_eq!(many.len(), 2);
         let statement =
             (&pool).prepare(sqlx::SqlSafeStr::into_sql_str("select b from a where b = ?1")).await.unwrap();
         let row = statement.query().bind(1).fetch_one(&pool).await.unwrap();
@@ -118,7 +120,7 @@ async fn every_way_to_ask_is_one_subsegment() {
     let seen: Vec<_> =
         calls.iter().map(|call| (operation(call), call.json()["sql"]["preparation"].as_str())).collect();
     let (prepared, plain) = (Some("statement"), None);
-    let expected = [prepared, prepared, prepared, prepared, prepared, plain, plain, plain, prepared];
+    let expected = [prepared, prepared, prepared, prepared, prepared, plain, plain, plain, plain, prepared];
     assert_eq!(seen.iter().map(|(_, preparation)| *preparation).collect::<Vec<_>>(), expected);
     assert_eq!(
         seen.iter()
@@ -187,6 +189,12 @@ async fn a_connection_traces_too() {
         sqlx::query("select 1").execute(&mut *pooled).await.unwrap();
         sqlx::query("select 1").execute(pooled.untraced()).await.unwrap();
         pooled.begin().await.unwrap().commit().await.unwrap();
+        let mut own_words = pooled.begin_with("begin immediate").await.unwrap();
+        assert!(
+            own_words.begin_with("begin immediate").await.is_err(),
+            "no transaction stands in a transaction"
+        );
+        own_words.rollback().await.unwrap();
         pooled.close().await.unwrap();
         let own = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
         let mut own = XRayConnection::new(own, &options).with_query_text(true).with_database_version("3");
@@ -194,10 +202,15 @@ async fn a_connection_traces_too() {
         own.close().await.unwrap();
     })
     .await;
-    assert_eq!(operations(&captured), ["acquire", "query", "query", "begin", "commit", "query"]);
-    let calls = calls(&captured);
     assert_eq!(
-        (query(&calls[5]), &calls[5].json()["sql"]["database_version"]),
+        operations(&captured),
+        ["acquire", "query", "query", "begin", "commit", "begin", "begin", "rollback", "query"]
+    );
+    let calls = calls(&captured);
+    let faults: Vec<_> = calls.iter().map(CapturedEntity::is_fault).collect();
+    assert_eq!(faults, [false, false, false, false, false, false, true, false, false]);
+    assert_eq!(
+        (query(&calls[8]), &calls[8].json()["sql"]["database_version"]),
         (&json!("select ?"), &json!("3"))
     );
 }

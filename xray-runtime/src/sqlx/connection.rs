@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use ::sqlx::pool::PoolConnection;
-use ::sqlx::{ColumnIndex, Connection, Database, Decode, Error, Executor, Type};
+use ::sqlx::{ColumnIndex, Connection, Database, Decode, Error, Executor, SqlSafeStr, Type};
 
 use super::call::{Operation, traced};
 use super::database::{TracedDatabase, version};
@@ -44,6 +44,17 @@ where
         let target = Arc::clone(&self.target);
         let connection: &mut DB::Connection = &mut self.held;
         let begun = traced(&target, Operation::Begin, connection.begin()).await?;
+        Ok(XRayTransaction::new(begun, target))
+    }
+
+    /// As [`begin`](Self::begin), by a statement of your own, such as `begin immediate`.
+    ///
+    /// # Errors
+    /// Those of the database, and where the statement begins no transaction, or one is begun already.
+    pub async fn begin_with(&mut self, statement: impl SqlSafeStr) -> Result<XRayTransaction<'_, DB>, Error> {
+        let (target, statement) = (Arc::clone(&self.target), statement.into_sql_str());
+        let connection: &mut DB::Connection = &mut self.held;
+        let begun = traced(&target, Operation::Begin, connection.begin_with(statement)).await?;
         Ok(XRayTransaction::new(begun, target))
     }
 
