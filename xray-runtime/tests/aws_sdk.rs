@@ -174,6 +174,50 @@ async fn attempts_are_one_subsegment() {
     assert_eq!(service.trace_headers(), [header.clone(), header.clone(), header]);
 }
 
+/// What stands between may change the header, as it does, and the request must be good all the same.
+#[tokio::test]
+async fn the_signature_of_each_attempt_leaves_the_header_out() {
+    let service = Service::answering(&[(500, "{}"), (200, SENT)]).await;
+    let client = service.client();
+    let (sent, _captured) =
+        in_segment(async { client.send_message().queue_url(QUEUE).message_body("hello").send().await }).await;
+    sent.unwrap();
+    let seen = service.seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    for headers in &*seen {
+        assert!(headers.contains_key("x-amzn-trace-id"));
+        let signed = headers["authorization"].to_str().unwrap();
+        assert!(signed.contains("SignedHeaders=") && signed.contains("x-amz-date"), "{signed}");
+        assert!(!signed.contains("x-amzn-trace-id"), "{signed}");
+    }
+}
+
+#[tokio::test]
+async fn each_page_is_a_subsegment() {
+    let pages = &[
+        (200, r#"{"QueueUrls":["http://a"],"NextToken":"t"}"#),
+        (200, r#"{"QueueUrls":["http://b","http://c"]}"#),
+    ];
+    let service = Service::answering(pages).await;
+    let client = service.client();
+    let (urls, captured) = in_segment(async {
+        let mut pages = client.list_queues().max_results(2).into_paginator().send();
+        let mut urls = 0;
+        while let Some(page) = pages.next().await {
+            urls += page.unwrap().queue_urls().len();
+        }
+        urls
+    })
+    .await;
+    assert_eq!(urls, 3);
+    let calls = captured.segment("root").subsegments();
+    let counts: Vec<_> = calls.iter().map(|call| call.json()["aws"]["queue_count"].clone()).collect();
+    assert_eq!(counts, [1, 2]);
+    assert!(calls.iter().all(|call| call.annotation("cancelled").is_none()));
+    let parent = |id: &str| format!("Root={};Parent={id};Sampled=1", captured.segment("root").trace_id());
+    assert_eq!(service.trace_headers(), [parent(calls[0].id()), parent(calls[1].id())]);
+}
+
 #[tokio::test]
 async fn one_error_is_one_exception() {
     #[xray_capture(error = "error")]
