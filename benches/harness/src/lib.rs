@@ -1,21 +1,24 @@
 //! The measuring side of `benches/run spans`: each peer is a binary that hands its scenarios to [`Peer::main`]; [`reports`] is
-//! that of `benches/run rollbar`, [`http`] a receiving end.
+//! that of `benches/run rollbar`, [`calls`] and [`measure_start`] those of `benches/run integrations`, [`http`] a receiving end.
 //!
 //! A scenario runs in a process of its own, and is measured one way per process; `tables/` starts those processes, interleaves
 //! them, and makes the table. Linux on x86-64 only (`fork`, callgrind's request, the time-stamp counter).
 
 mod allocations;
 mod callgrind;
+pub mod calls;
 pub mod http;
 mod measure;
 pub mod reports;
 mod scenario;
 mod sink;
+mod start;
 
 pub use allocations::Counting;
 pub use measure::process_cpu;
 pub use scenario::{Name, Scenario};
 pub use sink::Sink;
+pub use start::measure_start;
 
 /// One column of the table.
 pub struct Peer<'a> {

@@ -13,9 +13,18 @@ const SAMPLE: u64 = 4_000;
 
 /// CPU time that this process has used, all its threads, kernel included.
 pub fn process_cpu() -> Duration {
+    cpu(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// CPU time that this thread has used, kernel included.
+pub(crate) fn thread_cpu() -> Duration {
+    cpu(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn cpu(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists on Linux, and `time` is a live timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    // SAFETY: both clocks exist on Linux, and `time` is a live timespec.
+    unsafe { libc::clock_gettime(clock, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
@@ -126,8 +135,13 @@ pub(crate) fn caller_instructions(mut scenario: Scenario, spans: u64) -> ! {
 }
 
 /// Ends the process at once: no peer's shutdown is of interest, and some are slow under valgrind.
-fn leave(made: u64) -> ! {
+pub(crate) fn leave(made: u64) -> ! {
     println!("{made}");
+    end()
+}
+
+/// Ends the process at once.
+pub(crate) fn end() -> ! {
     // SAFETY: standard output was written line by line; nothing else needs its destructor.
     unsafe { libc::_exit(0) }
 }

@@ -1,5 +1,8 @@
 //! What a Rust team uses today to reach the X-Ray daemon: tracing, tracing-opentelemetry, opentelemetry-aws.
 
+#[path = "../../xray-tracing/src/request.rs"]
+mod request;
+
 use harness::{Counting, Name, Peer, Scenario, Sink, trivial};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_aws::trace::XrayIdGenerator;
@@ -43,6 +46,11 @@ const SCENARIOS: &[&str] = &[
     "async/sampled/k100",
     "sync-note/sampled/k100",
     "async-note/sampled/k100",
+    "request/unsampled/k20",
+    "request/sampled/k3",
+    "request/sampled/k20",
+    "failed/sampled/k3",
+    "failed/sampled/k20",
 ];
 
 fn main() {
@@ -105,6 +113,16 @@ fn build(name: Name<'_>) -> Scenario {
         };
     }
     let scenario = match name.shape {
+        shape @ ("request" | "failed") => {
+            let failed = shape == "failed";
+            Scenario::new(children + 1, move |n| {
+                runtime.block_on(async {
+                    for _ in 0..n {
+                        request::request(children, failed).await;
+                    }
+                });
+            })
+        }
         "sync" => roots!(sync_fn),
         "sync-note" => roots!(sync_note),
         "async" => roots!(async_fn.await),

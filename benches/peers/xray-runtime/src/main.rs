@@ -32,6 +32,17 @@ fn sync_note(x: u64) -> u64 {
 async fn async_note(x: u64) -> u64 {
     trivial(x)
 }
+/// With what the fields of the spans in `peers/xray-tracing/src/request.rs` become.
+#[xray_capture(metadata(table = "activities", limit = number, cached = false))]
+async fn query(number: u64) -> u64 {
+    trivial(number)
+}
+#[xray_capture]
+async fn request(queries: u64) {
+    for number in 0..queries {
+        query(number).await;
+    }
+}
 #[xray_capture]
 async fn bare() -> u64 {
     tokio::task::yield_now().await;
@@ -51,6 +62,9 @@ const SCENARIOS: &[&str] = &[
     "async-yield/sampled/k100",
     "sync-note/sampled/k100",
     "async-note/sampled/k100",
+    "request/unsampled/k20",
+    "request/sampled/k3",
+    "request/sampled/k20",
 ];
 
 fn main() {
@@ -96,6 +110,13 @@ fn build(name: Name<'_>) -> Scenario {
         };
     }
     let scenario = match name.shape {
+        "request" => Scenario::new(children + 1, move |n| {
+            runtime.block_on(async {
+                for _ in 0..n {
+                    request(children).in_segment("root").await;
+                }
+            });
+        }),
         "sync" => roots!(sync_fn),
         "sync-note" => roots!(sync_note),
         "async" => roots!(async_fn.await),

@@ -1,5 +1,7 @@
 //! Ours, by spans of tracing: `XRayTracing` makes subsegments of them, and the documents go to a socket, as in production.
 
+mod request;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +49,11 @@ const SCENARIOS: &[&str] = &[
     "async/sampled/k100",
     "sync-note/sampled/k100",
     "async-note/sampled/k100",
+    "request/unsampled/k20",
+    "request/sampled/k3",
+    "request/sampled/k20",
+    "failed/sampled/k3",
+    "failed/sampled/k20",
 ];
 
 fn main() {
@@ -102,6 +109,21 @@ fn build(name: Name<'_>) -> Scenario {
         };
     }
     let scenario = match name.shape {
+        // The program's own spans, the request's among them, in a segment as `XRayLayer` makes it, which is ours on top.
+        shape @ ("request" | "failed") => {
+            let failed = shape == "failed";
+            Scenario::new(children + 1, move |n| {
+                runtime.block_on(async {
+                    for _ in 0..n {
+                        let work = async move {
+                            describe(&current());
+                            request::request(children, failed).await;
+                        };
+                        work.in_segment("root").await;
+                    }
+                });
+            })
+        }
         "sync" => roots!(sync_fn),
         "sync-note" => roots!(sync_note),
         "async" => roots!(async_fn.await),
