@@ -31,7 +31,7 @@
 //! | a part of a function | [`begin_segment`] (sync code only) | [`begin_subsegment`] (may be held over an `.await`) |
 //! | a closure | [`in_segment`] | [`in_subsegment`] |
 //! | a future | [`.in_segment("name")`](FutureExt::in_segment) | [`.in_subsegment("name")`](FutureExt::in_subsegment) |
-//! | requests of a server | `XRayLayer` (feature `tower`) | |
+//! | requests of a server | `XRayLayer` (feature `tower`), `XRayActix` (feature `actix`): see [Servers](#servers) | |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
 //! | calls of a client of the AWS SDK for Rust | | `XRayInterceptor` (feature `aws-sdk`) |
 //! | queries, transactions and waits for the pool of sqlx | | `XRayPool` (feature `sqlx`) |
@@ -82,6 +82,57 @@
 //! the error's type; what it can do is used: [`Error`](std::error::Error), else `Display`, else `Debug`, else the name of
 //! the type. A panic that crosses a captured function or a guard is recorded with message and place, and goes on. Without
 //! the attribute: [`Entity::record_error`] and its sisters.
+//!
+//! # Servers
+//!
+//! | server | segments |
+//! |---|---|
+//! | axum, tonic | `XRayLayer`, by `.layer(..)` |
+//! | hyper | `XRayLayer` around a service of tower, which hyper takes in hyper-util's `TowerToHyperService` |
+//! | warp | `XRayLayer` around `warp::service(filter)`, served by hyper |
+//! | others on tower | `XRayLayer`, where its services take `http::Request` and give `http::Response`, of version 1 of the crate `http` |
+//! | actix-web | `XRayActix`, by `.wrap(..)`: its services are not those of tower |
+//! | Rocket, poem, salvo, tiny_http and others | by hand |
+//!
+//! Rocket has no services of tower. poem and salvo have adapters for layers, with requests of poem's own, or with a handler that
+//! runs elsewhere, where the segment would not be current. By hand it is a segment for each request; in async code
+//! `.instrument(future)` in the place of `.begin()`, and [`current_segment`] in the future:
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use xray_runtime::{ClientIp, HttpRequest, HttpResponse, Recorder, SamplingRequest, TRACE_HEADER};
+//!
+//! /// Answers with a status, and gives the response its headers.
+//! fn handle(recorder: &Recorder, path: &str, asked: &HashMap<String, String>, gives: &mut HashMap<String, String>) -> u16 {
+//!     let host = asked.get("host").map_or("localhost", String::as_str);
+//!     // What sampling rules, dynamic names and skipped paths look at; and the trace of the caller.
+//!     let request = SamplingRequest::new().with_host(host).with_http_method("GET").with_url_path(path);
+//!     let segment = recorder.request_segment().request(request).carrier(asked).begin();
+//!     let forwarded = asked.get("x-forwarded-for").map(String::as_str);
+//!     segment.set_http_request(
+//!         HttpRequest::new()
+//!             .with_method("GET")
+//!             .with_url(format!("http://{host}{path}"))
+//!             .with_client_ip(ClientIp::find(forwarded, "192.0.2.7:51234", None)),
+//!     );
+//!     if let Some(header) = segment.response_header() {
+//!         gives.insert(TRACE_HEADER.to_owned(), header);
+//!     }
+//!     let status = 404; // what the handler says
+//!     segment.set_http_response(HttpResponse::new().with_status(status));
+//!     status
+//! }
+//!
+//! let (recorder, captured) = Recorder::in_memory();
+//! let sent = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+//! let asked = HashMap::from([("x-amzn-trace-id".to_owned(), sent.to_owned())]);
+//! let mut gives = HashMap::new();
+//! handle(&recorder, "/users/7", &asked, &mut gives);
+//! assert_eq!(gives[TRACE_HEADER], "Root=1-5759e988-bd862e3fe1be46a994272793");
+//! let segment = captured.segment("test");
+//! assert_eq!(segment.json()["parent_id"], "53995c3f42cd8ad8");
+//! assert!(segment.is_error());
+//! ```
 //!
 //! # Sampling
 //!
@@ -151,7 +202,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `central-sampling` | yes | [`CentralSampler`], the default of a recorder; without it the built-in local rules are |
-//! | `tower` | yes | `XRayLayer`: a segment for each request of an axum, tonic or hyper server |
+//! | `tower` | yes | `XRayLayer`: a segment for each request of an axum, tonic, hyper or warp server |
+//! | `actix` | no | `XRayActix`: the same for servers of actix-web |
 //! | `tokio` | yes | `spawn` and `spawn_blocking` |
 //! | `axum` | no | the template of the route (`/users/{id}`) as annotation `route`, and the client's address from axum's `ConnectInfo` |
 //! | `grpc` | no | `XRayGrpcLayer`: a remote subsegment for each call, unary or streaming, of a gRPC client such as tonic's |
@@ -237,14 +289,14 @@ mod entity;
 mod error;
 mod exception;
 mod exporter;
+mod facade;
 mod future;
 mod heartbeat;
-mod facade;
 mod http;
-mod late_keep;
-mod listener;
 #[cfg(feature = "lambda")]
 mod lambda;
+mod late_keep;
+mod listener;
 mod naming;
 mod note;
 #[cfg(any(feature = "grpc", feature = "reqwest"))]
@@ -317,17 +369,17 @@ pub use exporter::{
     UnixExporter,
 };
 pub use future::{FutureExt, InSegment};
+#[cfg(feature = "lambda")]
+pub use lambda::{
+    XRayLambdaFuture, XRayLambdaHandler, XRayLambdaHandlerFuture, XRayLambdaLayer, XRayLambdaResponse, XRayLambdaService,
+    XRayLambdaStream,
+};
 pub use late_keep::LateKeep;
 pub use listener::{Observed, SegmentListener};
 pub use naming::{MAX_NAME_CHARS, SegmentNaming};
 #[cfg(feature = "eks")]
 pub use plugin::EksPlugin;
 #[cfg(feature = "plugins")]
-#[cfg(feature = "lambda")]
-pub use lambda::{
-    XRayLambdaFuture, XRayLambdaHandler, XRayLambdaHandlerFuture, XRayLambdaLayer, XRayLambdaResponse, XRayLambdaService,
-    XRayLambdaStream,
-};
 pub use plugin::{
     BeanstalkPlugin, CloudWatchLogsPlugin, Ec2Plugin, EcsPlugin, Platform, Plugin, PluginError,
 };

@@ -9,6 +9,7 @@
     unreachable_pub
 )]
 
+mod actix;
 mod aws_sdk;
 mod exporters;
 mod grpc;

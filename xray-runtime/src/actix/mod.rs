@@ -27,8 +27,9 @@ const TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// trace of the request's `X-Amzn-Trace-Id`; the response carries that header with the trace's id. The recorder's sampling
 /// decides where the caller has not, and its naming names the segment. The segment is current while the handler runs, on
 /// whatever it waits, and ends when the **body** of the response has been sent: what a streaming body calls is recorded too.
-/// Where the client goes away before, the segment gets the annotation `cancelled`. Upgrades (101), and responses without a
-/// body, end it at once.
+/// Where the client goes away before, the segment gets the annotation `cancelled`: while a body is sent actix-web notices it
+/// by itself, while a handler waits only where `HttpServer::h1_allow_half_closed(false)` says so. Upgrades (101), and responses
+/// without a body, end it at once.
 ///
 /// The `Err` of a handler or an extractor is recorded with its causes, where its status is an error or a fault. So is that
 /// of a middleware within this one; actix-web makes its response outside of all middleware, where it gets no trace header.
