@@ -64,6 +64,10 @@ mod open {
     ///
     /// With a root, a parent and a decision there is a segment of Lambda's to add to. With less nothing is recorded, and what came goes on.
     pub(crate) fn open(core: Arc<Core>, header: TraceHeader) -> Root {
+        open_as(core, header, Facade::new())
+    }
+
+    fn open_as(core: Arc<Core>, header: TraceHeader, facade: Facade) -> Root {
         let decision = match (header.trace_id(), header.parent_id(), header.sampled()) {
             (Some(_), Some(_), Sampled::Sampled) => Decision::Sampled,
             (Some(_), Some(_), Sampled::NotSampled) => Decision::NotSampled,
@@ -78,7 +82,6 @@ mod open {
         }
         let trace_id = header.trace_id().unwrap_or_else(TraceId::generate);
         let parent_id = header.parent_id().filter(|_| decision != Decision::Skipped);
-        let facade = Facade::new();
         let start = facade.ticks;
         let tree = Arc::new(Tree::new(core, trace_id, parent_id, Some(header), decision).with_facade(facade));
         let mut chunk = tree.first_chunk();
@@ -99,6 +102,46 @@ mod open {
             return None;
         }
         context::current_tree().filter(|tree| tree.facade().is_some() && Arc::ptr_eq(&tree.core, core))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use crate::{Recorder, begin_subsegment, in_subsegment};
+
+        const HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
+        fn micros(document: &serde_json::Value, key: &str) -> u64 {
+            (document[key].as_f64().unwrap() * 1e6).round() as u64
+        }
+
+        /// A paused machine's counter stands still while the time of day goes on: what the exporter's thread knows of both is old then.
+        #[test]
+        fn times_begin_with_the_invocation_whatever_the_clocks_did_before() {
+            const HOUR: u64 = 3_600_000_000;
+            let (recorder, captured) = Recorder::in_memory();
+            // The exporter's thread takes its readings.
+            recorder.begin_segment("before").end();
+            captured.clear();
+            let mut facade = Facade::new();
+            facade.unix_micros += HOUR;
+            let begun = facade.unix_micros;
+            let mut root = open_as(Arc::clone(&recorder.core), TraceHeader::parse(HEADER), facade);
+            root.resume();
+            let outer = begin_subsegment("outer");
+            in_subsegment("inner", || std::thread::sleep(std::time::Duration::from_millis(2)));
+            outer.end();
+            root.close();
+            let documents = captured.documents();
+            assert_eq!(documents.len(), 2);
+            for document in &documents {
+                let (start, end) = (micros(document, "start_time"), micros(document, "end_time"));
+                assert!(begun <= start && start + 2_000 <= end && end < begun + HOUR, "{begun} {document}");
+            }
+            // Others go on by the clocks of now.
+            recorder.begin_segment("after").end();
+            assert!(micros(captured.segment("after").json(), "start_time") < begun);
+        }
     }
 }
 

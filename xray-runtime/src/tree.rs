@@ -165,9 +165,9 @@ impl Tree {
     /// The same with a facade in the place of its segment.
     #[cfg(feature = "lambda")]
     pub(crate) fn with_facade(mut self, facade: Facade) -> Self {
-        // Copies of a snapshot go on with one generator's state; what Lambda's segment is called differs.
+        // Copies of a snapshot go on with one state of the generator; the id of Lambda's segment differs.
         if let Some(id) = self.parent_id.filter(|_| self.sampled) {
-            self.seed ^= id.as_str().bytes().fold(0, |seed: u64, byte| seed.rotate_left(5) ^ u64::from(byte));
+            self.seed ^= u64::from_str_radix(id.as_str(), 16).unwrap_or_default();
         }
         self.facade = Some(Box::new(facade));
         self
