@@ -32,6 +32,7 @@
 //! | a closure | [`in_segment`] | [`in_subsegment`] |
 //! | a future | [`.in_segment("name")`](FutureExt::in_segment) | [`.in_subsegment("name")`](FutureExt::in_subsegment) |
 //! | requests of a server | `XRayLayer` (feature `tower`), `XRayActix` (feature `actix`): see [Servers](#servers) | |
+//! | invocations of a function of AWS Lambda | Lambda's own | `XRayLambdaLayer` (feature `lambda`): see [Lambda](#lambda) |
 //! | requests of a reqwest client | | `XRayMiddleware` (feature `reqwest`) |
 //! | calls of a client of the AWS SDK for Rust | | `XRayInterceptor` (feature `aws-sdk`) |
 //! | queries, transactions and waits for the pool of sqlx | | `XRayPool` (feature `sqlx`) |
@@ -155,6 +156,22 @@
 //! a request says nothing, are left out; of adaptive sampling only the boosts are followed, where that is
 //! [switched on](CentralSamplerBuilder::adaptive_sampling).
 //!
+//! # Lambda
+//!
+//! In AWS Lambda the segment of a function is Lambda's, and so is sampling: the program adds subsegments. With the feature `lambda`:
+//!
+//! ```text
+//! let xray = XRayLambdaLayer::new();
+//! Runtime::new(xray.handler(service_fn(handler))).layer(xray).run().await
+//! ```
+//!
+//! While an invocation is handled a facade of Lambda's segment is current, by the trace that came with it. Each subsegment is sent as it
+//! ends, whatever `streaming_threshold` says, and before the runtime asks for the next invocation the layer waits until it is
+//! delivered. What would be a segment (of a guard, a message, `XRayLayer`) is a subsegment, and what is said of the segment is said of the
+//! handler's subsegment, so that code need not know where it runs. Where the variable `LAMBDA_TASK_ROOT` is set, segments outside of
+//! invocations are not recorded, and nobody is asked for sampling rules. What is not covered: the time in which Lambda loads and starts
+//! the program, which Lambda's segment has as `Initialization`.
+//!
 //! # Beside recording
 //!
 //! | what | how | where it is off (default) |
@@ -214,6 +231,7 @@
 //! | `sqlx` | no | `XRayPool`: a remote subsegment for each query, transaction and wait for a connection of sqlx |
 //! | `sqlx-without-macros` | no | the same where the feature `macros` of sqlx is off in the whole program, which saves the time to compile it |
 //! | `api-exporter` | no | `ApiExporter`: documents go straight to AWS X-Ray, without a daemon |
+//! | `lambda` | no | `XRayLambdaLayer`: subsegments of the segment that AWS Lambda has of a function |
 //! | `tracing` | no | `XRayTracing`: spans of `tracing` as subsegments, events of level `ERROR` as their causes; `XRayFormat`: the trace's id on each line of a log |
 //!
 //! With `default-features = false` the attribute, the recorder, guards, closures, futures and all exporters remain.
@@ -271,7 +289,7 @@
 //! Points in time are those of the system's clock, asked at least once a second; lengths come from a clock that never goes
 //! back. The crate is for Unix, and tested on Linux; only there do several documents leave in one system call.
 //!
-//! Not here yet: Lambda, the W3C `traceparent` header.
+//! Not here yet: the W3C `traceparent` header.
 
 #[cfg(feature = "actix")]
 mod actix;
@@ -371,8 +389,8 @@ pub use exporter::{
 pub use future::{FutureExt, InSegment};
 #[cfg(feature = "lambda")]
 pub use lambda::{
-    XRayLambdaFuture, XRayLambdaHandler, XRayLambdaHandlerFuture, XRayLambdaLayer, XRayLambdaResponse, XRayLambdaService,
-    XRayLambdaStream,
+    XRayLambdaFuture, XRayLambdaHandler, XRayLambdaHandlerFuture, XRayLambdaLayer, XRayLambdaResponse,
+    XRayLambdaService, XRayLambdaStream,
 };
 pub use late_keep::LateKeep;
 pub use listener::{Observed, SegmentListener};
