@@ -1,5 +1,6 @@
 //! One call from its beginning to its result, or to where it is dropped.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::endpoint::EndpointResolverParams;
@@ -31,8 +32,8 @@ pub(super) struct Call {
     /// Ends the subsegment when the call is dropped.
     scope: Scope,
     entity: Entity,
-    /// The service as the subsegment is named.
-    service: String,
+    /// What of its request and response is recorded.
+    rules: Option<Arc<Rules>>,
     started: Instant,
     /// The time for the call with all its attempts: nobody is told when it is over, the call is just dropped.
     timeout: Option<Duration>,
@@ -46,10 +47,19 @@ impl Storable for Call {
 
 impl Call {
     /// Begins the subsegment of a call. None where nothing is recorded.
-    pub(super) fn begin(config: &ConfigBag) -> Option<Self> {
-        let service = service(config);
+    pub(super) fn begin(config: &ConfigBag, parameters: &Parameters) -> Option<Self> {
         let outer = context::current();
-        let key = context::begin_named(service.clone().into());
+        if outer < FIRST {
+            // Says once in a while that no segment is current. No name is made for it.
+            context::begin("aws-sdk");
+            return None;
+        }
+        let service = service(config);
+        let rules = config
+            .load::<Metadata>()
+            .and_then(|metadata| parameters.rules(&service, metadata.name()))
+            .map(Arc::clone);
+        let key = context::begin_named(service.into());
         if key < FIRST {
             return None;
         }
@@ -62,7 +72,7 @@ impl Call {
         Some(Self {
             scope,
             entity,
-            service,
+            rules,
             started: Instant::now(),
             timeout,
             described: false,
@@ -75,22 +85,13 @@ impl Call {
     }
 
     /// What the request says.
-    pub(super) fn requested(
-        &self,
-        config: &ConfigBag,
-        request: &HttpRequest,
-        parameters: &Parameters,
-    ) -> AwsMembers {
+    pub(super) fn requested(&self, config: &ConfigBag, request: &HttpRequest) -> AwsMembers {
         let mut members = called(config);
-        if let Some(rules) = self.rules(config, parameters) {
+        if let Some(rules) = &self.rules {
             let endpoint = config.load::<EndpointResolverParams>();
-            members::of_request(&mut members, &self.service, &rules.request, request, endpoint);
+            members::of_request(&mut members, &rules.request, request, endpoint);
         }
         members
-    }
-
-    fn rules<'p>(&self, config: &ConfigBag, parameters: &'p Parameters) -> Option<&'p Rules> {
-        parameters.rules(&self.service, config.load::<Metadata>()?.name())
     }
 
     pub(super) fn describe(&mut self, members: AwsMembers) {
@@ -111,15 +112,10 @@ impl Call {
     }
 
     /// Says what came of the call, and ends its subsegment.
-    pub(super) fn finish(
-        config: &mut ConfigBag,
-        context: &FinalizerInterceptorContextRef<'_>,
-        parameters: &Parameters,
-    ) {
+    pub(super) fn finish(config: &mut ConfigBag, context: &FinalizerInterceptorContextRef<'_>) {
         let Some(call) = config.load::<Self>().filter(|call| !call.finished) else { return };
         let mut members = if call.described { AwsMembers::default() } else { called(config) };
         let attempts = config.load::<RequestAttempts>().map_or(0, RequestAttempts::attempts);
-        let rules = call.rules(config, parameters);
         let failed = context.output_or_error().and_then(Result::err);
         let response = context.response();
         let mut said = failure::Said::default();
@@ -128,8 +124,8 @@ impl Call {
                 said = failure::said(response);
             }
             ids(&mut members, response, said.request_id.as_deref());
-            if let Some(rules) = rules {
-                members::of_response(&mut members, &call.service, &rules.response, response);
+            if let Some(rules) = &call.rules {
+                members::of_response(&mut members, &rules.response, response);
             }
         }
         if attempts > 1 {

@@ -7,9 +7,9 @@ use std::fmt::{self, Write as _};
 use aws_smithy_runtime_api::client::endpoint::EndpointResolverParams;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::object::Members;
 use super::parameters::{Parameter, Take};
 use crate::document::AwsMembers;
 
@@ -21,7 +21,7 @@ const MAX_DEBUG_BYTES: usize = 1024;
 
 /// Where a member stands that is not in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Only the parameters of the endpoint have it: in a request it may be in the host or in the path.
     Bucket,
     /// The whole path, without its first slash.
@@ -33,7 +33,8 @@ enum Place {
     Status,
 }
 
-fn place(service: &str, member: &str) -> Option<Place> {
+/// None for what stands in the body.
+pub(super) fn place(service: &str, member: &str) -> Option<Place> {
     Some(match (service, member) {
         ("s3", "Bucket") => Place::Bucket,
         ("s3", "Key") => Place::Path,
@@ -55,14 +56,13 @@ fn place(service: &str, member: &str) -> Option<Place> {
 /// What of a request is recorded. It is as it was serialized: the endpoint has not been applied yet.
 pub(super) fn of_request(
     out: &mut AwsMembers,
-    service: &str,
     wanted: &[Parameter],
     request: &HttpRequest,
     endpoint: Option<&EndpointResolverParams>,
 ) {
     let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
     for parameter in wanted {
-        let text: Option<Cow<'_, str>> = match place(service, &parameter.member) {
+        let text: Option<Cow<'_, str>> = match parameter.place {
             Some(Place::Bucket) => endpoint.and_then(bucket).map(Cow::Owned),
             Some(Place::Path) => Some(decoded(path.strip_prefix('/').unwrap_or(path))),
             Some(Place::PathAfter(element)) => {
@@ -79,7 +79,7 @@ pub(super) fn of_request(
     }
     let Some(body) = request.body().bytes().filter(|body| !body.is_empty()) else { return };
     match request.headers().get("content-type").unwrap_or_default() {
-        kind if is_json(kind) => of_json(out, service, wanted, body),
+        kind if is_json(kind) => of_json(out, wanted, body),
         kind if kind.starts_with("application/x-www-form-urlencoded") => {
             let body = within(body);
             for parameter in wanted.iter().filter(|parameter| parameter.take == Take::Value) {
@@ -93,14 +93,9 @@ pub(super) fn of_request(
 }
 
 /// What of a response is recorded.
-pub(super) fn of_response(
-    out: &mut AwsMembers,
-    service: &str,
-    wanted: &[Parameter],
-    response: &HttpResponse,
-) {
+pub(super) fn of_response(out: &mut AwsMembers, wanted: &[Parameter], response: &HttpResponse) {
     for parameter in wanted {
-        match place(service, &parameter.member) {
+        match parameter.place {
             Some(Place::Status) => out.number(&parameter.name, response.status().as_u16().into()),
             Some(Place::Header(name)) => {
                 if let Some(text) = response.headers().get(name) {
@@ -114,7 +109,7 @@ pub(super) fn of_response(
         && !wanted.is_empty()
         && response.headers().get("content-type").is_some_and(is_json)
     {
-        of_json(out, service, wanted, body);
+        of_json(out, wanted, body);
     }
 }
 
@@ -136,18 +131,17 @@ fn of_form<'f>(form: &'f [u8], key: &str) -> Option<Cow<'f, str>> {
 }
 
 /// The members of a JSON object, up to where it breaks off or makes no sense.
-fn of_json(out: &mut AwsMembers, service: &str, wanted: &[Parameter], body: &[u8]) {
-    let in_body = |parameter: &&Parameter| place(service, &parameter.member).is_none();
-    let wanted: Vec<&Parameter> = wanted.iter().filter(in_body).collect();
-    if wanted.is_empty() {
-        return;
-    }
-    let mut found = Vec::with_capacity(wanted.len());
-    let members = Members { wanted: &wanted, found: &mut found };
-    // An error says no more than that there is nothing else to find.
-    let _ = serde_json::Deserializer::from_slice(within(body)).deserialize_map(members);
-    for (parameter, value) in found {
-        let value: &str = value;
+fn of_json(out: &mut AwsMembers, wanted: &[Parameter], body: &[u8]) {
+    let wanted = wanted.iter().filter(|parameter| parameter.place.is_none());
+    let mut left = wanted.clone().count();
+    let mut members = Members::of(within(body));
+    // Once all are found the rest is of no interest.
+    while left > 0
+        && let Some((key, value)) = members.next()
+    {
+        let Some(parameter) = wanted.clone().find(|parameter| is_called(parameter, key)) else { continue };
+        left -= 1;
+        let Some(value) = AwsMembers::valid(value) else { return };
         match parameter.take {
             _ if value == "null" => {}
             Take::Value => out.raw(&parameter.name, value),
@@ -165,59 +159,13 @@ fn of_json(out: &mut AwsMembers, service: &str, wanted: &[Parameter], body: &[u8
     }
 }
 
-/// Reads an object and keeps the values of wanted members as the text that they are.
-struct Members<'w, 'p, 'de> {
-    wanted: &'w [&'p Parameter],
-    found: &'w mut Vec<(&'p Parameter, &'de str)>,
-}
-
-impl<'de> Visitor<'de> for Members<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        // Once all are found the rest is of no interest.
-        while self.found.len() < self.wanted.len()
-            && let Some(wanted) = map.next_key_seed(Wanted(self.wanted))?
-        {
-            match wanted {
-                Some(parameter) => self.found.push((parameter, map.next_value::<&RawValue>()?.get())),
-                None => _ = map.next_value::<IgnoredAny>()?,
-            }
+/// Some protocols begin members with a small letter.
+fn is_called(parameter: &Parameter, key: &[u8]) -> bool {
+    match (parameter.member.as_bytes().split_first(), key.split_first()) {
+        (Some((first, rest)), Some((found, found_rest))) => {
+            rest == found_rest && first.eq_ignore_ascii_case(found)
         }
-        Ok(())
-    }
-}
-
-/// The parameter that a key stands for. Some protocols begin members with a small letter.
-struct Wanted<'w, 'p>(&'w [&'p Parameter]);
-
-impl<'de, 'p> DeserializeSeed<'de> for Wanted<'_, 'p> {
-    type Value = Option<&'p Parameter>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'p> Visitor<'_> for Wanted<'_, 'p> {
-    type Value = Option<&'p Parameter>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        let same = |member: &str| match (member.split_at_checked(1), key.split_at_checked(1)) {
-            (Some((first, rest)), Some((found, found_rest))) => {
-                rest == found_rest && first.eq_ignore_ascii_case(found)
-            }
-            _ => false,
-        };
-        Ok(self.0.iter().find(|parameter| same(&parameter.member)).copied())
+        _ => false,
     }
 }
 
@@ -313,12 +261,13 @@ mod tests {
     use super::*;
     use crate::record::Fact;
 
-    fn parameter(member: &str, take: Take) -> Parameter {
-        Parameter { member: member.into(), name: member.to_lowercase().into(), take }
+    fn parameter(service: &str, member: &str, take: Take) -> Parameter {
+        let place = place(service, member);
+        Parameter { member: member.into(), name: member.to_lowercase().into(), take, place }
     }
 
-    fn values(members: &[&str]) -> Vec<Parameter> {
-        members.iter().map(|member| parameter(member, Take::Value)).collect()
+    fn values(service: &str, members: &[&str]) -> Vec<Parameter> {
+        members.iter().map(|member| parameter(service, member, Take::Value)).collect()
     }
 
     fn said(out: AwsMembers) -> Value {
@@ -337,25 +286,25 @@ mod tests {
 
     fn json_request(body: impl Into<SdkBody>, wanted: &[Parameter]) -> Value {
         let mut out = AwsMembers::default();
-        of_request(&mut out, "dynamodb", wanted, &request("/", "application/x-amz-json-1.0", body), None);
+        of_request(&mut out, wanted, &request("/", "application/x-amz-json-1.0", body), None);
         said(out)
     }
 
     #[test]
     fn members_of_a_json_body_keep_their_value() {
         let body = r#"{"Item":{"TableName":{"S":"not this"}},"limit":3,"TableName":"a\"b","Gone":null}"#;
-        let wanted = values(&["TableName", "Limit", "Gone", "Absent"]);
+        let wanted = values("dynamodb", &["TableName", "Limit", "Gone", "Absent"]);
         assert_eq!(json_request(body, &wanted), json!({ "tablename": "a\"b", "limit": 3 }));
     }
 
     #[test]
     fn elements_are_counted_and_keys_are_named() {
         let wanted = [
-            parameter("Array", Take::Count),
-            parameter("Object", Take::Count),
-            parameter("Keys", Take::Keys),
-            parameter("Text", Take::Count),
-            parameter("Number", Take::Keys),
+            parameter("dynamodb", "Array", Take::Count),
+            parameter("dynamodb", "Object", Take::Count),
+            parameter("dynamodb", "Keys", Take::Keys),
+            parameter("dynamodb", "Text", Take::Count),
+            parameter("dynamodb", "Number", Take::Keys),
         ];
         let body =
             r#"{"Array":[1,[2,3],{}],"Object":{"a":[1]},"Keys":{"x":1,"\u0079":{}},"Text":"abc","Number":1}"#;
@@ -364,7 +313,7 @@ mod tests {
 
     #[test]
     fn junk_ends_the_search() {
-        let wanted = values(&["A", "B"]);
+        let wanted = values("dynamodb", &["A", "B"]);
         for body in ["", "nul", "[1]", "\u{1}", r#"{"A":"#, r#"{"C":}"#, &"[".repeat(100_000)] {
             assert_eq!(json_request(body, &wanted), json!({}), "{body:.20}");
         }
@@ -374,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_huge_body_is_looked_through_up_to_a_limit() {
-        let wanted = values(&["A", "B"]);
+        let wanted = values("dynamodb", &["A", "B"]);
         let filler = "x".repeat(MAX_BODY_BYTES);
         let body = format!(r#"{{"A":1,"filler":"{filler}","B":2}}"#);
         assert_eq!(json_request(body, &wanted), json!({ "a": 1 }));
@@ -382,14 +331,14 @@ mod tests {
 
     #[test]
     fn a_stream_is_not_touched() {
-        let wanted = values(&["A"]);
+        let wanted = values("dynamodb", &["A"]);
         let body =
             || SdkBody::from_body_1_x(http_body_util::Full::new(axum::body::Bytes::from(r#"{"A":1}"#)));
         assert_eq!(json_request(body(), &wanted), json!({}));
         let mut response = HttpResponse::new(200.try_into().unwrap(), body());
         response.headers_mut().insert("content-type", "application/json");
         let mut out = AwsMembers::default();
-        of_response(&mut out, "dynamodb", &wanted, &response);
+        of_response(&mut out, &wanted, &response);
         assert_eq!(said(out), json!({}));
     }
 
@@ -399,7 +348,7 @@ mod tests {
             "Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A1%3At&Message=a+b";
         let mut out = AwsMembers::default();
         let request = request("/", "application/x-www-form-urlencoded", body);
-        of_request(&mut out, "sns", &values(&["TopicArn", "Subject"]), &request, None);
+        of_request(&mut out, &values("sns", &["TopicArn", "Subject"]), &request, None);
         assert_eq!(said(out), json!({ "topicarn": "arn:aws:sns:us-east-1:1:t" }));
     }
 
@@ -410,8 +359,8 @@ mod tests {
             request("/k/a%20b%2Bc.txt?x-id=PutObject&versionId=v%3D1", "application/json", r#"{"Key":1}"#);
         put.headers_mut().insert("x-amz-copy-source", "from/here");
         let endpoint = EndpointResolverParams::new(Params { bucket: Some("cruddur".into()), region: "eu" });
-        let wanted = values(&["Key", "VersionId", "CopySource", "Prefix", "Bucket"]);
-        of_request(&mut out, "s3", &wanted, &put, Some(&endpoint));
+        let wanted = values("s3", &["Key", "VersionId", "CopySource", "Prefix", "Bucket"]);
+        of_request(&mut out, &wanted, &put, Some(&endpoint));
         assert_eq!(
             said(out),
             json!({ "key": "k/a b+c.txt", "versionid": "v=1", "copysource": "from/here", "bucket": "cruddur" })
@@ -419,13 +368,13 @@ mod tests {
         let mut out = AwsMembers::default();
         let mut invoke = request("/2015-03-31/functions/f%3A1/invocations?Qualifier=2", "", "");
         invoke.headers_mut().insert("x-amz-invocation-type", "Event");
-        let wanted = values(&["FunctionName", "Qualifier", "InvocationType", "LogType"]);
-        of_request(&mut out, "lambda", &wanted, &invoke, None);
+        let wanted = values("lambda", &["FunctionName", "Qualifier", "InvocationType", "LogType"]);
+        of_request(&mut out, &wanted, &invoke, None);
         assert_eq!(said(out), json!({ "functionname": "f:1", "qualifier": "2", "invocationtype": "Event" }));
         let mut out = AwsMembers::default();
         let mut answer = HttpResponse::new(202.try_into().unwrap(), SdkBody::empty());
         answer.headers_mut().insert("x-amz-function-error", "Unhandled");
-        of_response(&mut out, "lambda", &values(&["FunctionError", "StatusCode"]), &answer);
+        of_response(&mut out, &values("lambda", &["FunctionError", "StatusCode"]), &answer);
         assert_eq!(said(out), json!({ "functionerror": "Unhandled", "statuscode": 202 }));
     }
 

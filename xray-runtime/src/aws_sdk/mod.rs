@@ -3,6 +3,7 @@
 mod call;
 mod failure;
 mod members;
+mod object;
 mod parameters;
 
 use std::sync::Arc;
@@ -123,7 +124,7 @@ impl Intercept for XRayInterceptor {
         if !unsampled
             && config.load::<Call>().is_none()
             && !is_left_alone(components, config)
-            && let Some(call) = Call::begin(config)
+            && let Some(call) = Call::begin(config, &self.parameters)
         {
             config.interceptor_state().store_put(call);
         }
@@ -139,7 +140,7 @@ impl Intercept for XRayInterceptor {
     ) -> Result<(), BoxError> {
         match config.load::<Call>() {
             Some(call) => {
-                let members = call.requested(config, context.request(), &self.parameters);
+                let members = call.requested(config, context.request());
                 inject(context.request_mut(), call.entity());
                 if let Some(call) = config.get_mut_from_interceptor_state::<Call>() {
                     call.describe(members);
@@ -162,7 +163,7 @@ impl Intercept for XRayInterceptor {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Call::finish(config, context, &self.parameters);
+        Call::finish(config, context);
         Ok(())
     }
 }
@@ -179,9 +180,9 @@ fn inject(request: &mut HttpRequest, entity: &Entity) {
         return;
     }
     let Some(header) = entity.trace_header() else { return };
-    if request.headers_mut().try_insert(TRACE_HEADER, header.to_string()).is_err() {
+    if request.headers_mut().try_insert(TRACE_HEADER, header.value()).is_err() {
         // What the caller sent along with its ids may not stand in a header.
-        let bare = header.without_data().to_string();
+        let bare = header.without_data().value();
         let _ = request.headers_mut().try_insert(TRACE_HEADER, bare);
     }
 }

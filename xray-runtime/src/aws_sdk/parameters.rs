@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
+use super::members::{Place, place};
+
 /// What the SDKs for other languages record by default, and with it the table, queue, topic, function or bucket of each
 /// other call of these services.
 static BUILT_IN: LazyLock<Arc<Parameters>> = LazyLock::new(|| {
@@ -25,7 +27,7 @@ pub struct InvalidAwsParameters(#[from] serde_json::Error);
 
 /// What is recorded of each operation, by service.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(HashMap<Box<str>, HashMap<Box<str>, Rules>>);
+pub(super) struct Parameters(HashMap<Box<str>, HashMap<Box<str>, Arc<Rules>>>);
 
 /// What is recorded of one operation.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,8 @@ pub(super) struct Parameter {
     /// As the document does.
     pub(super) name: Box<str>,
     pub(super) take: Take,
+    /// Where it stands; none: in the body.
+    pub(super) place: Option<Place>,
 }
 
 /// What is recorded of a member.
@@ -95,22 +99,25 @@ impl Parameters {
     pub(super) fn add(&mut self, json: &str) -> Result<(), InvalidAwsParameters> {
         let file: File = serde_json::from_str(json)?;
         for (service, Service { mut operations }) in file.services {
-            let known = self.0.entry(key_of(&service)).or_default();
+            let service = key_of(&service);
+            let known = self.0.entry(service.clone()).or_default();
             // First what is for all of them, so that an operation that comes new has it too.
-            if let Some(any) = operations.remove(ANY).map(Rules::from) {
+            if let Some(any) = operations.remove(ANY) {
+                let any = Rules::of(&service, any);
                 known.entry(ANY.into()).or_default();
-                known.values_mut().for_each(|rules| rules.extend(&any));
+                known.values_mut().for_each(|rules| Arc::make_mut(rules).extend(&any));
             }
             let any = known.get(ANY).cloned().unwrap_or_default();
             for (operation, rules) in operations {
-                known.entry(operation.into()).or_insert_with(|| any.clone()).extend(&rules.into());
+                let known = known.entry(operation.into()).or_insert_with(|| Arc::clone(&any));
+                Arc::make_mut(known).extend(&Rules::of(&service, rules));
             }
         }
         Ok(())
     }
 
     /// What is recorded of a call; `service` as its subsegment is named.
-    pub(super) fn rules(&self, service: &str, operation: &str) -> Option<&Rules> {
+    pub(super) fn rules(&self, service: &str, operation: &str) -> Option<&Arc<Rules>> {
         let operations = self.0.get(service)?;
         operations.get(operation).or_else(|| operations.get(ANY))
     }
@@ -123,8 +130,8 @@ fn key_of(service: &str) -> Box<str> {
     name.into()
 }
 
-impl From<Operation> for Rules {
-    fn from(operation: Operation) -> Self {
+impl Rules {
+    fn of(service: &str, operation: Operation) -> Self {
         let mut rules = Self::default();
         let sides = [
             (&mut rules.request, operation.request_parameters, operation.request_descriptors),
@@ -132,26 +139,13 @@ impl From<Operation> for Rules {
         ];
         for (side, parameters, descriptors) in sides {
             let plain = parameters.into_iter().map(|member| (member, Descriptor::default()));
-            side.extend(plain.chain(descriptors).map(Parameter::from));
+            let members = plain.chain(descriptors);
+            side.extend(members.map(|(member, descriptor)| Parameter::of(service, member, descriptor)));
             side.retain(|parameter| !TAKEN.contains(&&*parameter.name));
         }
         rules
     }
-}
 
-impl From<(String, Descriptor)> for Parameter {
-    fn from((member, descriptor): (String, Descriptor)) -> Self {
-        let take = match descriptor {
-            Descriptor { get_count: true, .. } => Take::Count,
-            Descriptor { get_keys: true, .. } => Take::Keys,
-            _ => Take::Value,
-        };
-        let name = descriptor.rename_to.unwrap_or_else(|| snake_case(&member));
-        Self { member: member.into(), name: name.into(), take }
-    }
-}
-
-impl Rules {
     fn extend(&mut self, more: &Self) {
         for (from, from_request) in [(&more.request, true), (&more.response, false)] {
             for parameter in from {
@@ -162,6 +156,18 @@ impl Rules {
                 side.push(parameter.clone());
             }
         }
+    }
+}
+
+impl Parameter {
+    fn of(service: &str, member: String, descriptor: Descriptor) -> Self {
+        let take = match descriptor {
+            Descriptor { get_count: true, .. } => Take::Count,
+            Descriptor { get_keys: true, .. } => Take::Keys,
+            _ => Take::Value,
+        };
+        let name = descriptor.rename_to.unwrap_or_else(|| snake_case(&member));
+        Self { place: place(service, &member), member: member.into(), name: name.into(), take }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `aws`: what a document says of a call to a service of AWS.
 
+use serde_json::value::RawValue;
+
 use super::json;
 use crate::record::{Fact, Note};
 
@@ -11,6 +13,9 @@ const MAX_VALUE_BYTES: usize = 4096;
 
 /// Bytes of all that one side of a call says, request or response.
 const MAX_BYTES: usize = 16 * 1024;
+
+/// Bytes of what most calls say at once.
+const USUAL_BYTES: usize = 256;
 
 /// Members of the block `aws`, one after the other.
 #[derive(Debug, Default)]
@@ -37,9 +42,19 @@ impl AwsMembers {
         }
     }
 
+    /// A value that somebody else wrote, where it is valid JSON.
+    pub(crate) fn valid(value: &[u8]) -> Option<&str> {
+        let value = std::str::from_utf8(value).ok()?;
+        match value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            Some(text) if json::is_plain(text) => Some(value),
+            _ => serde_json::from_str::<&RawValue>(value).ok().map(RawValue::get),
+        }
+    }
+
     /// A value that is valid JSON already.
     pub(crate) fn raw(&mut self, key: &str, value: &str) {
-        if value.len() > MAX_VALUE_BYTES || json::nesting(value) > MAX_NESTING {
+        let is_deep = || !value.starts_with('"') && json::nesting(value) > MAX_NESTING;
+        if value.len() > MAX_VALUE_BYTES || is_deep() {
             self.left_out += 1;
         } else if self.has_room(key, value.len()) {
             self.key(key);
@@ -73,7 +88,9 @@ impl AwsMembers {
     }
 
     fn key(&mut self, key: &str) {
-        if !self.json.is_empty() {
+        if self.json.is_empty() {
+            self.json.reserve(USUAL_BYTES);
+        } else {
             self.json.push(b',');
         }
         json::string(&mut self.json, key);

@@ -40,10 +40,20 @@ pub(super) fn escaped(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&bytes[done..]);
 }
 
+/// Whether a JSON string has the text as it is. All of it is looked at, without a branch at each byte.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+}
+
 /// A JSON string.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    escaped(out, text);
+    if is_plain(text) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        escaped(out, text);
+    }
     out.push(b'"');
 }
 
@@ -159,6 +169,7 @@ mod tests {
         fn a_string_reads_back(text in "\\PC*|[\\x00-\\x7f]*") {
             let mut out = Vec::new();
             string(&mut out, &text);
+            prop_assert_eq!(is_plain(&text), out.len() == text.len() + 2);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
 
