@@ -313,11 +313,14 @@ impl Writer<'_> {
         {
             json::member(out, "sampling_rule_name", rule);
         }
-        out.push(b'}');
-        if let Some(known) = self.surroundings {
-            out.extend_from_slice(known.aws.as_bytes());
+        match self.surroundings {
+            None => out.extend_from_slice(b"}}"),
+            Some(known) => {
+                out.push(b'}');
+                out.extend_from_slice(known.aws.as_bytes());
+                out.push(b'}');
+            }
         }
-        out.push(b'}');
     }
 }
 
