@@ -142,6 +142,57 @@ mod open {
             recorder.begin_segment("after").end();
             assert!(micros(captured.segment("after").json(), "start_time") < begun);
         }
+
+        /// Invocation after invocation leaves something running.
+        #[test]
+        fn nothing_is_kept_of_invocations_whose_background_has_ended() {
+            let (recorder, captured) = Recorder::in_memory();
+            for left in [false, true] {
+                captured.clear();
+                let mut root = open(Arc::clone(&recorder.core), TraceHeader::parse(HEADER));
+                root.resume();
+                let background = in_subsegment("handler", || begin_subsegment("background"));
+                if !left {
+                    drop(background);
+                    root.close();
+                    continue;
+                }
+                root.close();
+                assert!(captured.entity("background").is_in_progress());
+                captured.clear();
+                // On a thread where nothing is current.
+                std::thread::spawn(move || drop(background)).join().unwrap();
+                assert!(!captured.entity("background").is_in_progress());
+            }
+            assert_eq!(recorder.core.wake.pending_trees(), 0);
+            let stats = recorder.stats();
+            assert_eq!((stats.pending, stats.dropped(), stats.late_facts), (0, 0, 0), "{stats:?}");
+        }
+
+        /// The same where it goes on with subsegments of its own.
+        #[test]
+        fn nor_where_it_has_begun_more() {
+            use crate::FutureExt;
+            let (recorder, captured) = Recorder::in_memory();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let mut root = open(Arc::clone(&recorder.core), TraceHeader::parse(HEADER));
+            root.resume();
+            let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
+            let work = async move {
+                let _ = wait.await;
+                in_subsegment("late", || ());
+                in_subsegment("later", || ());
+            };
+            let mut work = Box::pin(work.in_current_segment());
+            // It waits, attached to no thread.
+            let _ = runtime.block_on(async { futures_util::poll!(work.as_mut()) });
+            root.close();
+            captured.documents();
+            go_on.send(()).unwrap();
+            runtime.block_on(work);
+            assert_eq!(captured.documents().len(), 2);
+            assert_eq!(recorder.core.wake.pending_trees(), 0);
+        }
     }
 }
 

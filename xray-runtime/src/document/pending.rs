@@ -145,6 +145,11 @@ impl Pending {
         self.nodes.is_empty() && (shipment == Shipment::Whole || self.root_sent)
     }
 
+    /// Nothing waits for anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.waiting_ends.is_empty() && self.waiting_notes.is_empty()
+    }
+
     /// Counts what is left as lost.
     pub(super) fn give_up(self, core: &Core) {
         let late = self.waiting_ends.len() + self.waiting_notes.len();

@@ -128,6 +128,12 @@ impl Wake {
         .await;
     }
 
+    /// Trees of which the thread keeps something.
+    #[cfg(all(test, feature = "lambda"))]
+    pub(crate) fn pending_trees(&self) -> usize {
+        lock(&self.worker).pending_trees()
+    }
+
     fn ask(&self, core: &Arc<Core>) -> u64 {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.rouse(core);

@@ -69,6 +69,11 @@ impl Worker {
         }
     }
 
+    #[cfg(all(test, feature = "lambda"))]
+    pub(super) fn pending_trees(&self) -> usize {
+        self.documents.pending_trees()
+    }
+
     /// Exports what is queued.
     fn work(&mut self, core: &Core) {
         core.wake.looked();

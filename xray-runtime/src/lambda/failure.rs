@@ -21,10 +21,8 @@ pub(super) fn record<E: Debug + 'static>(failed: &E) {
     }
     let cause = match (failed as &dyn Any).downcast_ref::<Diagnostic>() {
         Some(diagnostic) => Cause::from_message(&diagnostic.error_type, &diagnostic.error_message),
-        None => known(failed).map_or_else(
-            || Cause::from_message(type_name::<E>(), &format!("{failed:?}")),
-            error::cause_of,
-        ),
+        None => known(failed)
+            .map_or_else(|| Cause::from_message(type_name::<E>(), &format!("{failed:?}")), error::cause_of),
     };
     error::record(&Entity::local(key), cause, ErrorClass::Fault.bits(), None);
 }
