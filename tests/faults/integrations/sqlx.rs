@@ -10,6 +10,8 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde_json::Value;
 use sqlx::Sqlite;
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use xray_runtime::{FutureExt, Recorder, XRayPool};
 
@@ -214,6 +216,40 @@ async fn a_database_that_cannot_be_opened_is_a_fault() {
     assert!(failed.is_err());
     assert_eq!(operations(&calls), ["acquire"]);
     assert_eq!((calls[0].name.as_str(), calls[0].is("fault")), ("a.db", true));
+}
+
+/// There is no server here, but what is known of one: the pools of both compile, and their options are read as they show themselves.
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_a_fault_that_tells_no_password() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = format!("127.0.0.1:{port}/orders");
+    let url = |scheme: &str| format!("{scheme}://ada:hunter%402@{place}");
+    let soon = Duration::from_millis(50);
+    let postgres = PgPoolOptions::new().acquire_timeout(soon).connect_lazy(&url("postgres")).unwrap();
+    let mysql = MySqlPoolOptions::new().acquire_timeout(soon).connect_lazy(&url("mysql")).unwrap();
+    let (postgres, mysql) = (XRayPool::new(postgres), XRayPool::new(mysql));
+    let (_, calls) = recorded(async {
+        sqlx::query("select 1").bind("x").execute(&postgres).await.unwrap_err();
+        postgres.begin().await.unwrap_err();
+        sqlx::query("select 1").bind("x").execute(&mysql).await.unwrap_err();
+        mysql.begin().await.unwrap_err();
+    })
+    .await;
+    assert_eq!(operations(&calls), ["acquire"; 4]);
+    for (call, (kind, scheme)) in calls.iter().zip([
+        ("PostgreSQL", "postgres"),
+        ("PostgreSQL", "postgres"),
+        ("MySQL", "mysql"),
+        ("MySQL", "mysql"),
+    ]) {
+        assert_eq!(call.name, "orders@127.0.0.1");
+        assert!(call.is("fault"), "{call:?}");
+        let sql = &call.json["sql"];
+        assert_eq!((&sql["database_type"], &sql["user"]), (&kind.into(), &"ada".into()));
+        assert_eq!(sql["url"], format!("{scheme}://ada@{place}"));
+        assert!(!call.json.to_string().contains("hunter"), "{call:?}");
+    }
 }
 
 #[tokio::test]
