@@ -75,7 +75,8 @@ fn function(role: &str) -> Result<(), Error> {
     let builder = Recorder::builder().service("orders");
     let builder = if role == "hanging" { builder.exporter(Hangs) } else { builder };
     let xray = builder.install()?;
-    let layer = XRayLambdaLayer::new().flush_timeout(Duration::from_millis(100));
+    let timeout = if role == "hanging" { Duration::from_millis(100) } else { SOON };
+    let layer = XRayLambdaLayer::new().flush_timeout(timeout);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let ended =
         runtime.block_on(async { Runtime::new(layer.handler(service_fn(handle))).layer(layer).run().await });

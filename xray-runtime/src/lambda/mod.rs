@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fs::{OpenOptions, create_dir_all};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use handler::{XRayLambdaHandler, XRayLambdaHandlerFuture};
 pub use response::{XRayLambdaResponse, XRayLambdaStream};
@@ -217,7 +217,11 @@ impl Options {
 /// Tells Lambda that the function records by itself, as X-Ray's SDKs do. That it cannot be told harms nothing.
 pub(crate) fn tell_initialized() {
     let told = create_dir_all("/tmp/.aws-xray").and_then(|()| {
-        OpenOptions::new().create(true).append(true).open("/tmp/.aws-xray/initialized").map(drop)
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open("/tmp/.aws-xray/initialized")?
+            .set_modified(SystemTime::now())
     });
     if let Err(error) = told {
         tracing::debug!(target: "xray_runtime", "/tmp/.aws-xray/initialized cannot be made: {error}");
