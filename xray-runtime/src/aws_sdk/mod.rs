@@ -8,12 +8,13 @@ mod parameters;
 
 use std::sync::Arc;
 
+use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
     FinalizerInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::interceptors::{DisableInterceptor, Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -21,7 +22,6 @@ use aws_smithy_types::config_bag::ConfigBag;
 use crate::context;
 use crate::entity::{Entity, current};
 use crate::record::FIRST;
-use crate::trace_header::TRACE_HEADER;
 
 use call::Call;
 use parameters::Parameters;
@@ -170,19 +170,27 @@ impl Intercept for XRayInterceptor {
 
 /// Presigned requests are not sent, and what is recorded of X-Ray's own calls would have to be sent again.
 fn is_left_alone(components: &RuntimeComponents, config: &ConfigBag) -> bool {
-    call::carries_traces(config)
-        || components.interceptors().any(|interceptor| interceptor.name() == "SigV4PresigningInterceptor")
+    call::carries_traces(config) || is_presigned(components, config)
 }
+
+/// To ask all interceptors for their names takes a copy of each: only where that one is off which presigning switches off.
+fn is_presigned(components: &RuntimeComponents, config: &ConfigBag) -> bool {
+    config.load::<DisableInterceptor<InvocationIdInterceptor>>().is_some()
+        && components.interceptors().any(|interceptor| interceptor.name() == "SigV4PresigningInterceptor")
+}
+
+/// [`TRACE_HEADER`](crate::TRACE_HEADER) as it is sent anyway: the client would make it lower case each time.
+const HEADER: &str = "x-amzn-trace-id";
 
 /// Gives the request the header, but where the user has set one.
 fn inject(request: &mut HttpRequest, entity: &Entity) {
-    if request.headers().contains_key(TRACE_HEADER) {
+    if request.headers().contains_key(HEADER) {
         return;
     }
     let Some(header) = entity.trace_header() else { return };
-    if request.headers_mut().try_insert(TRACE_HEADER, header.value()).is_err() {
+    if request.headers_mut().try_insert(HEADER, header.value()).is_err() {
         // What the caller sent along with its ids may not stand in a header.
         let bare = header.without_data().value();
-        let _ = request.headers_mut().try_insert(TRACE_HEADER, bare);
+        let _ = request.headers_mut().try_insert(HEADER, bare);
     }
 }

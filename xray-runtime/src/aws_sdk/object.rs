@@ -1,8 +1,5 @@
 //! The members of a JSON object, found without reading what is in them: a body may be large, and what is looked for small.
 
-/// Bytes that are looked at in one step: a vector, once compiled.
-const STEP: usize = 32;
-
 /// The members of the object that a body is: keys without their quotes, values as they stand there and **not** looked into. Ends where
 /// the body breaks off or makes no sense.
 pub(super) struct Members<'b> {
@@ -36,7 +33,7 @@ impl<'b> Members<'b> {
     fn skip_text(&mut self) -> Option<()> {
         self.at += 1;
         loop {
-            self.at += plain(self.body.get(self.at..)?)?;
+            self.at += memchr::memchr2(b'"', b'\\', self.body.get(self.at..)?)?;
             if self.body[self.at] == b'"' {
                 self.at += 1;
                 return Some(());
@@ -95,19 +92,6 @@ impl<'b> Iterator for Members<'b> {
         self.skip_value()?;
         Some((key, &self.body[from..self.at]))
     }
-}
-
-/// Where the first quote or backslash is.
-fn plain(text: &[u8]) -> Option<usize> {
-    let ends = |byte: u8| byte == b'"' || byte == b'\\';
-    let mut from = 0;
-    for step in text.chunks_exact(STEP) {
-        if step.iter().fold(false, |found, &byte| found | ends(byte)) {
-            break;
-        }
-        from += STEP;
-    }
-    text[from..].iter().position(|&byte| ends(byte)).map(|at| from + at)
 }
 
 #[cfg(test)]
