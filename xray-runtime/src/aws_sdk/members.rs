@@ -141,17 +141,20 @@ fn of_json(out: &mut AwsMembers, wanted: &[Parameter], body: &[u8]) {
     {
         let Some(parameter) = wanted.clone().find(|parameter| is_called(parameter, key)) else { continue };
         left -= 1;
-        let Some(value) = AwsMembers::valid(value) else { return };
+        // To count it or to read its keys tells of itself whether a value makes sense.
         match parameter.take {
-            _ if value == "null" => {}
-            Take::Value => out.raw(&parameter.name, value),
+            _ if value == b"null" => {}
+            Take::Value => {
+                let Some(value) = AwsMembers::valid(value) else { return };
+                out.raw(&parameter.name, value);
+            }
             Take::Count => {
-                if let Ok(Counted(count)) = serde_json::from_str(value) {
+                if let Ok(Counted(count)) = serde_json::from_slice(value) {
                     out.number(&parameter.name, count);
                 }
             }
             Take::Keys => {
-                if let Ok(Keys(keys)) = serde_json::from_str(value) {
+                if let Ok(Keys(keys)) = serde_json::from_slice(value) {
                     out.texts(&parameter.name, keys.iter().map(AsRef::as_ref));
                 }
             }
@@ -205,6 +208,10 @@ impl<'de> Deserialize<'de> for Counted {
 /// The keys of an object.
 struct Keys<'de>(Vec<Cow<'de, str>>);
 
+/// A key, borrowed where it stands there as it is.
+#[derive(serde::Deserialize)]
+struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+
 impl<'de> Deserialize<'de> for Keys<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
@@ -217,7 +224,7 @@ impl<'de> Deserialize<'de> for Keys<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
                 let mut keys = Vec::new();
-                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                while let Some((Key(key), IgnoredAny)) = map.next_entry()? {
                     keys.push(key);
                 }
                 Ok(Keys(keys))
@@ -272,7 +279,7 @@ mod tests {
 
     fn said(out: AwsMembers) -> Value {
         match out.into_fact() {
-            Some(Fact::Aws(members)) => serde_json::from_str(&format!("{{{members}}}")).unwrap(),
+            Some(Fact::Aws(members)) => serde_json::from_slice(&[b"{", &*members, b"}"].concat()).unwrap(),
             _ => json!({}),
         }
     }

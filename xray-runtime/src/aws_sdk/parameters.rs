@@ -1,11 +1,12 @@
 //! Which parameters of requests and responses a document names: the whitelist, in the JSON form of X-Ray's SDKs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
 use super::members::{Place, place};
+use crate::document::AwsMembers;
 
 /// What the SDKs for other languages record by default, and with it the table, queue, topic, function or bucket of each
 /// other call of these services.
@@ -25,9 +26,9 @@ const TAKEN: [&str; 5] = ["operation", "region", "request_id", "id_2", "retries"
 #[error("the whitelist of AWS parameters is not in the form of X-Ray's SDKs, {{\"services\": {{..}}}}: {0}")]
 pub struct InvalidAwsParameters(#[from] serde_json::Error);
 
-/// What is recorded of each operation, by service.
+/// What is recorded of each operation, by service. They are few: to compare a name with some is faster than to hash it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(HashMap<Box<str>, HashMap<Box<str>, Arc<Rules>>>);
+pub(super) struct Parameters(BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Rules>>>);
 
 /// What is recorded of one operation.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,7 @@ pub(super) struct Rules {
 pub(super) struct Parameter {
     /// As the API names it.
     pub(super) member: Box<str>,
-    /// As the document does.
+    /// As the document does: the inside of a JSON string.
     pub(super) name: Box<str>,
     pub(super) take: Take,
     /// Where it stands; none: in the body.
@@ -167,7 +168,7 @@ impl Parameter {
             _ => Take::Value,
         };
         let name = descriptor.rename_to.unwrap_or_else(|| snake_case(&member));
-        Self { place: place(service, &member), member: member.into(), name: name.into(), take }
+        Self { place: place(service, &member), member: member.into(), name: AwsMembers::key(&name), take }
     }
 }
 

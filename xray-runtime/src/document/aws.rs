@@ -1,5 +1,7 @@
 //! `aws`: what a document says of a call to a service of AWS.
 
+use std::cell::Cell;
+
 use serde_json::value::RawValue;
 
 use super::json;
@@ -17,7 +19,13 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Bytes of what most calls say at once.
 const USUAL_BYTES: usize = 256;
 
-/// Members of the block `aws`, one after the other.
+thread_local! {
+    /// Where members are written, so that what is kept of them is allocated once and as large as it is. It grows little beyond
+    /// [`MAX_BYTES`].
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Members of the block `aws`, one after the other. Keys are the inside of a JSON string.
 #[derive(Debug, Default)]
 pub(crate) struct AwsMembers {
     json: Vec<u8>,
@@ -26,18 +34,25 @@ pub(crate) struct AwsMembers {
 }
 
 impl AwsMembers {
+    /// What stands for a key that is any text.
+    pub(crate) fn key(text: &str) -> Box<str> {
+        let mut key = Vec::with_capacity(text.len());
+        json::escaped(&mut key, text);
+        String::from_utf8(key).unwrap_or_default().into()
+    }
+
     pub(crate) fn text(&mut self, key: &str, text: &str) {
         let kept = xray_error::cut(text, MAX_VALUE_BYTES / 4);
         self.left_out += u64::from(kept.len() < text.len());
         if self.has_room(key, kept.len()) {
-            self.key(key);
+            self.begin(key);
             json::string(&mut self.json, kept);
         }
     }
 
     pub(crate) fn number(&mut self, key: &str, number: u64) {
         if self.has_room(key, 20) {
-            self.key(key);
+            self.begin(key);
             json::number(&mut self.json, number);
         }
     }
@@ -45,10 +60,11 @@ impl AwsMembers {
     /// A value that somebody else wrote, where it is valid JSON.
     pub(crate) fn valid(value: &[u8]) -> Option<&str> {
         let value = std::str::from_utf8(value).ok()?;
-        match value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-            Some(text) if json::is_plain(text) => Some(value),
-            _ => serde_json::from_str::<&RawValue>(value).ok().map(RawValue::get),
-        }
+        let is_short = match value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            Some(text) => json::is_plain(text),
+            None => is_plain_number(value),
+        };
+        if is_short { Some(value) } else { serde_json::from_str::<&RawValue>(value).ok().map(RawValue::get) }
     }
 
     /// A value that is valid JSON already.
@@ -57,7 +73,7 @@ impl AwsMembers {
         if value.len() > MAX_VALUE_BYTES || is_deep() {
             self.left_out += 1;
         } else if self.has_room(key, value.len()) {
-            self.key(key);
+            self.begin(key);
             self.json.extend_from_slice(value.as_bytes());
         }
     }
@@ -76,7 +92,7 @@ impl AwsMembers {
         }
         array.push(b']');
         if self.has_room(key, array.len()) {
-            self.key(key);
+            self.begin(key);
             self.json.append(&mut array);
         }
     }
@@ -87,21 +103,37 @@ impl AwsMembers {
         fits
     }
 
-    fn key(&mut self, key: &str) {
-        if self.json.is_empty() {
+    fn begin(&mut self, key: &str) {
+        let separator: &[u8] = if self.json.is_empty() {
+            self.json = BUFFER.try_with(Cell::take).unwrap_or_default();
             self.json.reserve(USUAL_BYTES);
+            b"\""
         } else {
-            self.json.push(b',');
-        }
-        json::string(&mut self.json, key);
-        self.json.push(b':');
+            b",\""
+        };
+        self.json.extend_from_slice(separator);
+        self.json.extend_from_slice(key.as_bytes());
+        self.json.extend_from_slice(b"\":");
     }
 
     /// None where nothing was said.
-    pub(crate) fn into_fact(self) -> Option<Fact> {
-        let json = String::from_utf8(self.json).ok().filter(|json| !json.is_empty())?;
-        Some(Fact::Aws(json.into()))
+    pub(crate) fn into_fact(mut self) -> Option<Fact> {
+        if self.json.is_empty() {
+            return None;
+        }
+        let fact = Fact::Aws(self.json.as_slice().into());
+        self.json.clear();
+        // Where the thread is about to end it is just dropped.
+        let _ = BUFFER.try_with(|buffer| buffer.set(self.json));
+        Some(fact)
     }
+}
+
+/// An integer, as JSON writes it, without a sign.
+fn is_plain_number(value: &str) -> bool {
+    !value.is_empty()
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && (value.len() == 1 || !value.starts_with('0'))
 }
 
 /// All that was said of the call, which adds up: the request's part, then the response's.
@@ -110,7 +142,7 @@ pub(super) fn aws(out: &mut Vec<u8>, notes: &[Note]) {
     for note in notes {
         if let Fact::Aws(members) = &note.fact {
             out.extend_from_slice(separator);
-            out.extend_from_slice(members.as_bytes());
+            out.extend_from_slice(members);
             separator = b",";
         }
     }
