@@ -1,5 +1,6 @@
 //! One call from its beginning to its result, or to where it is dropped.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,7 @@ impl Call {
             .load::<Metadata>()
             .and_then(|metadata| parameters.rules(&service, metadata.name()))
             .map(Arc::clone);
-        let key = context::begin_named(service.into());
+        let key = context::begin_named(service);
         if key < FIRST {
             return None;
         }
@@ -194,14 +195,33 @@ impl std::fmt::Display for MaybeTimeoutError {
 
 impl std::error::Error for MaybeTimeoutError {}
 
+/// Services whose name is not made for each call.
+const OFTEN_CALLED: [&str; 12] = [
+    "dynamodb",
+    "events",
+    "kinesis",
+    "kms",
+    "lambda",
+    "s3",
+    "sagemaker",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "states",
+];
+
 /// The service as X-Ray's SDK for Python has it: mostly the name that is signed for.
-fn service(config: &ConfigBag) -> String {
+fn service(config: &ConfigBag) -> Cow<'static, str> {
     let name = match (config.load::<SigningName>(), config.load::<Metadata>()) {
         (Some(name), _) => name.as_ref(),
         (None, Some(metadata)) => metadata.service(),
         (None, None) => "aws",
     };
-    name.to_ascii_lowercase()
+    match OFTEN_CALLED.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(name.to_ascii_lowercase()),
+    }
 }
 
 /// Whether the call is one of those that carry what is recorded, or that decide what is.
