@@ -220,6 +220,10 @@ fn links_between_the_pages_lead_somewhere() {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let known = match target.split_once('#') {
                 Some(("", heading)) => anchors(&text).any(|anchor| anchor == heading),
+                Some((other, heading)) if !other.starts_with("https://") => {
+                    let other = root().join(page).with_file_name(other);
+                    fs::read_to_string(other).is_ok_and(|page| anchors(&page).any(|anchor| anchor == heading))
+                }
                 _ => target.starts_with("https://") || root().join(page).with_file_name(target).exists(),
             };
             assert!(known, "{page} links to {target}");

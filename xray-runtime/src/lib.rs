@@ -207,10 +207,11 @@
 //! | proxies whose `X-Forwarded-For` is trusted | | `trusted_hops` | the header's first address |
 //! | memory of ended segments that wait to be sent | | `queue_bytes` | 64 MiB |
 //! | where documents go | | `exporter` | the daemon, by UDP |
-//! | who is told of begins and ends | | `listener` | nobody |
-//! | segments that are sent though they were not sampled | | `late_keep` | none |
-//! | segments that are sent while they are open | | `heartbeat` | none |
-//! | paths of requests that have no segment | | `skip_path` | none |
+//! | where the program runs (feature `plugins`) | | `plugin` | not said |
+//! | code of yours that is told when segments begin and end | | `listener` | none |
+//! | segments that were not sampled are sent where they end in a fault or were slow | | `late_keep` | no |
+//! | segments that are open for longer are sent in progress, each time that has passed | | `heartbeat` | no |
+//! | paths whose requests have no segment, such as `/health*` | | `skip_path` | none |
 //!
 //! [`Recorder::in_memory`] reads no variables.
 //!
