@@ -109,7 +109,7 @@ pub(crate) enum Fact {
     Preparation(SqlPreparation),
     /// Members of the block `aws`, as JSON. Each adds to those before.
     #[cfg(feature = "aws-sdk")]
-    Aws(Box<[u8]>),
+    Aws(bytes::Bytes),
     Origin(Cow<'static, str>),
     Precursor(EntityId),
     SamplingRule(Arc<str>),

@@ -218,7 +218,8 @@ fn service(config: &ConfigBag) -> Cow<'static, str> {
         (None, Some(metadata)) => metadata.service(),
         (None, None) => "aws",
     };
-    match OFTEN_CALLED.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+    // A name that is signed for is in small letters.
+    match OFTEN_CALLED.iter().find(|known| **known == name) {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(name.to_ascii_lowercase()),
     }

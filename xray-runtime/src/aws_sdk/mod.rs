@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::interceptors::{DisableInterceptor, Intercept
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use http_02x::HeaderName;
 
 use crate::context;
 use crate::entity::{Entity, current};
@@ -179,18 +180,18 @@ fn is_presigned(components: &RuntimeComponents, config: &ConfigBag) -> bool {
         && components.interceptors().any(|interceptor| interceptor.name() == "SigV4PresigningInterceptor")
 }
 
-/// [`TRACE_HEADER`](crate::TRACE_HEADER) as it is sent anyway: the client would make it lower case each time.
-const HEADER: &str = "x-amzn-trace-id";
+/// [`TRACE_HEADER`](crate::TRACE_HEADER) as the client has names of headers: else it makes one of the text for each request.
+static HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Gives the request the header, but where the user has set one.
 fn inject(request: &mut HttpRequest, entity: &Entity) {
-    if request.headers().contains_key(HEADER) {
+    if request.headers().contains_key(&HEADER) {
         return;
     }
     let Some(header) = entity.trace_header() else { return };
-    if request.headers_mut().try_insert(HEADER, header.value()).is_err() {
+    if request.headers_mut().try_insert(HEADER.clone(), header.value()).is_err() {
         // What the caller sent along with its ids may not stand in a header.
         let bare = header.without_data().value();
-        let _ = request.headers_mut().try_insert(HEADER, bare);
+        let _ = request.headers_mut().try_insert(HEADER.clone(), bare);
     }
 }

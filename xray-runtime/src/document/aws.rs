@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 
 use super::json;
@@ -19,10 +20,15 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Bytes of what most calls say at once.
 const USUAL_BYTES: usize = 256;
 
+/// Bytes that are allocated at once for what is kept of some calls: the exporter's thread frees them, and the allocator of this
+/// thread pays for each such piece.
+const BLOCK_BYTES: usize = 4096;
+
 thread_local! {
-    /// Where members are written, so that what is kept of them is allocated once and as large as it is. It grows little beyond
-    /// [`MAX_BYTES`].
+    /// Where members are written. It grows little beyond [`MAX_BYTES`].
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// What is left of a block.
+    static BLOCK: Cell<BytesMut> = Cell::new(BytesMut::new());
 }
 
 /// Members of the block `aws`, one after the other. Keys are the inside of a JSON string.
@@ -121,12 +127,30 @@ impl AwsMembers {
         if self.json.is_empty() {
             return None;
         }
-        let fact = Fact::Aws(self.json.as_slice().into());
+        let fact = Fact::Aws(kept(&self.json));
         self.json.clear();
         // Where the thread is about to end it is just dropped.
         let _ = BUFFER.try_with(|buffer| buffer.set(self.json));
         Some(fact)
     }
+}
+
+/// A copy in a block of this thread; what is large has its own.
+fn kept(json: &[u8]) -> Bytes {
+    if json.len() > BLOCK_BYTES / 4 {
+        return Bytes::copy_from_slice(json);
+    }
+    let in_block = BLOCK.try_with(|block| {
+        let mut left = block.take();
+        if left.capacity() < json.len() {
+            left = BytesMut::with_capacity(BLOCK_BYTES);
+        }
+        left.extend_from_slice(json);
+        let kept = left.split().freeze();
+        block.set(left);
+        kept
+    });
+    in_block.unwrap_or_else(|_| Bytes::copy_from_slice(json))
 }
 
 /// An integer, as JSON writes it, without a sign.
@@ -192,5 +216,18 @@ mod tests {
         let json = written([members]);
         assert!(json.len() < MAX_BYTES + 100, "{}", json.len());
         serde_json::from_str::<serde_json::Value>(&format!("{{{}}}", &json[1..])).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_stands_in_blocks() {
+        let texts: Vec<_> = (0..50)
+            .flat_map(|n| [40, BLOCK_BYTES / 4, BLOCK_BYTES / 4 + 1].map(|len| vec![n; len]))
+            .collect();
+        let kept: Vec<_> = texts.iter().map(|text| kept(text)).collect();
+        assert!(kept.iter().zip(&texts).all(|(kept, text)| kept == text));
+        let follows = |of: &[Bytes]| of[0].as_ptr_range().end == of[1].as_ptr();
+        assert!(kept.windows(2).filter(|of| follows(of)).count() >= 30, "most stand behind the one before");
+        // It does not make other facts larger.
+        assert!(size_of::<Fact>() <= 2 * size_of::<Bytes>(), "{}", size_of::<Fact>());
     }
 }
