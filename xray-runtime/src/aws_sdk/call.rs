@@ -120,11 +120,14 @@ impl Call {
         let failed = context.output_or_error().and_then(Result::err);
         let response = context.response();
         let mut said = failure::Said::default();
+        let mut answer = None;
         if let Some(response) = response {
             if failed.is_some() {
                 said = failure::said(response);
             }
-            ids(&mut members, response, said.request_id.as_deref());
+            let headers = Headers::of(response);
+            headers.ids(&mut members, said.request_id.as_deref());
+            answer = Some(headers.answer(response.status().as_u16()));
             if let Some(rules) = &call.rules {
                 members::of_response(&mut members, &rules.response, response);
             }
@@ -133,7 +136,6 @@ impl Call {
             members.number("retries", (attempts - 1).into());
         }
         let cause = failed.map(|failed| failure::of(failed, response, said));
-        let answer = response.map(answer);
         let Some(call) = config.get_mut_from_interceptor_state::<Self>() else { return };
         call.end_with(|call| {
             call.note(members);
@@ -245,21 +247,47 @@ fn called(config: &ConfigBag) -> AwsMembers {
     members
 }
 
-fn ids(members: &mut AwsMembers, response: &HttpResponse, in_body: Option<&str>) {
-    let header = |name| response.headers().get(name).filter(|id: &&str| !id.is_empty());
-    let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).or(in_body);
-    if let Some(id) = request_id {
-        members.text("request_id", id);
-    }
-    if let Some(id) = header("x-amz-id-2") {
-        members.text("id_2", id);
-    }
+/// What the headers of an answer say, found in one pass: to look each up takes longer. Of two with one name the first counts.
+#[derive(Default)]
+struct Headers<'r> {
+    request_id: Option<&'r str>,
+    /// As S3 names it.
+    amz_request_id: Option<&'r str>,
+    id_2: Option<&'r str>,
+    content_length: Option<&'r str>,
 }
 
-fn answer(response: &HttpResponse) -> Answer {
-    let answer = Answer::new().with_status(response.status().as_u16());
-    match response.headers().get("content-length").and_then(|length| length.trim().parse().ok()) {
-        Some(length) => answer.with_content_length(length),
-        None => answer,
+impl<'r> Headers<'r> {
+    fn of(response: &'r HttpResponse) -> Self {
+        let mut found = Self::default();
+        for (name, value) in response.headers() {
+            let place = match name {
+                "x-amzn-requestid" => &mut found.request_id,
+                "x-amz-request-id" => &mut found.amz_request_id,
+                "x-amz-id-2" => &mut found.id_2,
+                "content-length" => &mut found.content_length,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        found
+    }
+
+    fn ids(&self, members: &mut AwsMembers, in_body: Option<&str>) {
+        let said = |id: Option<&'r str>| id.filter(|id| !id.is_empty());
+        if let Some(id) = said(self.request_id).or_else(|| said(self.amz_request_id)).or(in_body) {
+            members.text("request_id", id);
+        }
+        if let Some(id) = said(self.id_2) {
+            members.text("id_2", id);
+        }
+    }
+
+    fn answer(&self, status: u16) -> Answer {
+        let answer = Answer::new().with_status(status);
+        match self.content_length.and_then(|length| length.trim().parse().ok()) {
+            Some(length) => answer.with_content_length(length),
+            None => answer,
+        }
     }
 }
