@@ -95,7 +95,7 @@ fn a_flood_that_a_hook_holds_back() {
     let rollbar = local
         .builder()
         .queue(1_000, 8 << 20)
-        .transform(move |_| seen.fetch_add(1, Ordering::Relaxed) % 2 == 0)
+        .transform(move |_| seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(2))
         .build()
         .unwrap();
     flood(&rollbar);
