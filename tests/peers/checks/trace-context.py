@@ -5,6 +5,7 @@ from harness import Check, Tap, ask, cargo, json_line
 
 UNSAMPLED = {"X_Amzn_Trace_Id": "Root=1-5760e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"}
 SERVICES = ["flask", "Cruddur", "recommendations"]
+DATABASE = ":memory:"
 
 
 def calls(entity):
@@ -30,8 +31,8 @@ with Check() as check:
         check.equal(f"{path} is answered", status, 200)
         line = json_line(lines, trace)
         services = [service["name"] for service in line["services"]]
-        check.equal(f"{path}: the services of one line", services, SERVICES)
-        check.equal(f"{path}: segments, calls and captured functions", line["spans"], 7)
+        check.equal(f"{path}: the services of one line", services, [*SERVICES, DATABASE])
+        check.equal(f"{path}: segments, calls, queries and captured functions", line["spans"], 8)
         check.equal(f"{path}: health", (line["status"], line["health"]), (200, "ok"))
         check.equal(f"{path}: segments without their parent", line.get("orphans", 0), 0)
 
@@ -45,7 +46,7 @@ with Check() as check:
 
     check.equal("the apps end well", (python.stop(), rust.stop()), (0, 0))
     sent = rust.line(r"(\d+) recorded, (\d+) sent \(documents: (\d+)\), (\d+) dropped", rust.out).groups()
-    check.equal("the Rust app sent what was sampled, nothing else", sent, ("10", "10", "4", "0"))
+    check.equal("the Rust app sent what was sampled, nothing else", sent, ("12", "12", "4", "0"))
     check.equal("documents in all", len(tap.documents()), 6)
     check.equal("`tail` ends well", lines.stop(), 0)
     check.equal("a line for each sampled request", len(lines.out), 2)
