@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::client::interceptors::context::Error as ServiceError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -17,24 +18,6 @@ pub(super) type Failure = OrchestratorError<ServiceError>;
 
 /// Bytes of an error's body that are looked through.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// Codes of "you ask too often", as the clients of the SDK for Rust know them (aws-runtime, `THROTTLING_ERRORS`).
-const THROTTLING: [&str; 14] = [
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-];
 
 /// What a service says of an error.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -93,7 +76,7 @@ fn known(failure: &Failure, said: Said) -> Option<(String, String)> {
 
 fn class(status: u16, code: Option<&str>) -> ErrorClass {
     let flags = StatusFlags::from_http(status);
-    if flags.throttle || code.is_some_and(|code| THROTTLING.contains(&code)) {
+    if flags.throttle || code.is_some_and(|code| THROTTLING_ERRORS.contains(&code)) {
         ErrorClass::Throttle
     } else if flags.error {
         ErrorClass::Error

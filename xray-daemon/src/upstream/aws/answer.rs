@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_xray::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -70,7 +71,7 @@ impl Answer<'_> {
         let (cause, verdict) = match self.status {
             413 => (Cause::Http4xx, Verdict::Split),
             408 | 429 => (Cause::Http4xx, retry),
-            400..=499 if credentials_refused || THROTTLED.contains(&code) => (Cause::Http4xx, retry),
+            400..=499 if credentials_refused || THROTTLING_ERRORS.contains(&code) => (Cause::Http4xx, retry),
             400..=499 => (Cause::Http4xx, Verdict::Refuse),
             500..=599 => (Cause::Http5xx, retry),
             // A redirect is an endpoint that is wrong, not a batch.
@@ -102,24 +103,6 @@ const REFUSED: [&str; 12] = [
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
-];
-
-/// Codes that ask for patience, whatever the status: those that the AWS SDKs know.
-const THROTTLED: [&str; 14] = [
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
 ];
 
 /// No answer came in time. `written`: the request went out whole, so that the upstream may have it.
