@@ -19,7 +19,7 @@ use xray_runtime::{
 #[allow(dead_code)]
 mod lambda_api;
 
-use lambda_api::{Double, SOON, role};
+use lambda_api::{Double, SOON, role, run};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const PARENT: &str = "53995c3f42cd8ad8";
@@ -32,9 +32,7 @@ fn main() -> Result<(), Error> {
     if let Some(role) = role() {
         return function(&role);
     }
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let tests: [(&str, fn()); 9] = [
+    run(&[
         ("invocations are recorded, and delivered before the next", invocations),
         ("what does not come with a trace passes through", passive),
         ("the environment's trace is never used", stale_environment),
@@ -44,16 +42,7 @@ fn main() -> Result<(), Error> {
         ("invocations at once", concurrent),
         ("lambda_http", http),
         ("outside of Lambda", local),
-    ];
-    let mut passed = 0;
-    for (name, test) in tests {
-        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
-            test();
-            println!("test {name} ... ok");
-            passed += 1;
-        }
-    }
-    println!("{passed} passed, 0 failed");
+    ]);
     Ok(())
 }
 

@@ -28,15 +28,13 @@ use xray_runtime::{
 #[path = "../../../xray-runtime/tests/lambda_api/mod.rs"]
 mod lambda_api;
 
-use lambda_api::{Double, Function, SOON, role};
+use lambda_api::{Double, Function, SOON, role, run};
 
 fn main() -> Result<(), Error> {
     if let Some(role) = role() {
         return function(&role);
     }
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let tests: [(&str, fn()); 8] = [
+    run(&[
         ("frozen in the middle", frozen_in_the_middle),
         ("frozen anywhere", frozen_anywhere),
         ("frozen with work in the background", frozen_with_background),
@@ -45,16 +43,7 @@ fn main() -> Result<(), Error> {
         ("an exporter that hangs", hanging_exporter),
         ("no daemon", no_daemon),
         ("headers that are junk", junk_headers),
-    ];
-    let mut passed = 0;
-    for (name, test) in tests {
-        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
-            test();
-            println!("test {name} ... ok");
-            passed += 1;
-        }
-    }
-    println!("{passed} passed, 0 failed");
+    ]);
     Ok(())
 }
 

@@ -26,6 +26,21 @@ pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
+/// Runs the tests whose names hold an argument, or all: the harness of a target whose executable is the functions too.
+pub fn run(tests: &[(&str, fn())]) {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let mut passed = 0;
+    for (name, test) in tests {
+        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+            test();
+            println!("test {name} ... ok");
+            passed += 1;
+        }
+    }
+    println!("{passed} passed, 0 failed");
+}
+
 /// What a function gave for an invocation.
 #[derive(Debug, Clone)]
 pub struct Answer {
