@@ -1,9 +1,12 @@
 //! What a Rust team uses today to reach the X-Ray daemon: tracing, tracing-opentelemetry, opentelemetry-aws.
 
+#[path = "../../xray-tracing/src/functions.rs"]
+mod functions;
 #[path = "../../xray-tracing/src/request.rs"]
 mod request;
 
-use harness::{Counting, Name, Peer, Scenario, Sink, trivial};
+use functions::{async_fn, async_note, bare, sync_fn, sync_note};
+use harness::{Counting, Name, Peer, Scenario, Sink};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_aws::trace::XrayIdGenerator;
 use opentelemetry_aws::xray_exporter::{XrayExporter, daemon_client::XrayDaemonClient};
@@ -13,30 +16,6 @@ use tracing_subscriber::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-#[inline(never)]
-#[tracing::instrument(skip_all)]
-fn sync_fn(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn async_fn(x: u64) -> u64 {
-    trivial(x)
-}
-#[inline(never)]
-#[tracing::instrument(skip_all, fields(n = x))]
-fn sync_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all, fields(n = x))]
-async fn async_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn bare() -> u64 {
-    tokio::task::yield_now().await;
-    trivial(7)
-}
 
 const SCENARIOS: &[&str] = &[
     "sync/unsampled/k100",

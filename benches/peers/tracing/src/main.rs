@@ -1,5 +1,9 @@
 //! tracing: with no subscriber, and with its registry, which keeps the spans and sends nothing.
 
+#[path = "../../xray-tracing/src/functions.rs"]
+mod functions;
+
+use functions::{async_fn, async_note, bare, sync_fn, sync_note};
 use harness::{Counting, Name, Peer, Scenario, trivial};
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
@@ -7,33 +11,10 @@ use tracing_subscriber::prelude::*;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[inline(never)]
-#[tracing::instrument(skip_all)]
-fn sync_fn(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn async_fn(x: u64) -> u64 {
-    trivial(x)
-}
 #[tracing::instrument(skip_all)]
 async fn async_yield(x: u64) -> u64 {
     tokio::task::yield_now().await;
     trivial(x)
-}
-#[inline(never)]
-#[tracing::instrument(skip_all, fields(n = x))]
-fn sync_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all, fields(n = x))]
-async fn async_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn bare() -> u64 {
-    tokio::task::yield_now().await;
-    trivial(7)
 }
 
 const SCENARIOS: &[&str] = &[

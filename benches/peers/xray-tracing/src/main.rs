@@ -1,11 +1,13 @@
 //! Ours, by spans of tracing: `XRayTracing` makes subsegments of them, and the documents go to a socket, as in production.
 
+mod functions;
 mod request;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Counting, Name, Peer, Scenario, Sink, trivial};
+use functions::{async_fn, async_note, bare, sync_fn, sync_note};
+use harness::{Counting, Name, Peer, Scenario, Sink};
 use tracing_subscriber::prelude::*;
 use xray_runtime::{
     AllSampler, Entity, FutureExt, HttpRequest, HttpResponse, NoneSampler, Recorder, XRayTracing,
@@ -14,30 +16,6 @@ use xray_runtime::{
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-#[inline(never)]
-#[tracing::instrument(skip_all)]
-fn sync_fn(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn async_fn(x: u64) -> u64 {
-    trivial(x)
-}
-#[inline(never)]
-#[tracing::instrument(skip_all, fields(n = x))]
-fn sync_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all, fields(n = x))]
-async fn async_note(x: u64) -> u64 {
-    trivial(x)
-}
-#[tracing::instrument(skip_all)]
-async fn bare() -> u64 {
-    tokio::task::yield_now().await;
-    trivial(7)
-}
 
 const SCENARIOS: &[&str] = &[
     "sync/none/k100",
