@@ -77,13 +77,19 @@ impl Calls {
     }
 
     /// One side alone: its calls, and the flush.
-    fn one(self, side: &str) -> (Box<dyn FnMut(u64)>, Box<dyn FnMut()>) {
-        match side {
-            "plain" => (self.plain, self.flush),
-            "traced" => (self.traced, self.flush),
+    fn one(self, side: &str) -> OneSide {
+        let run = match side {
+            "plain" => self.plain,
+            "traced" => self.traced,
             _ => panic!("{USAGE}"),
-        }
+        };
+        OneSide { run, flush: self.flush }
     }
+}
+
+struct OneSide {
+    run: Box<dyn FnMut(u64)>,
+    flush: Box<dyn FnMut()>,
 }
 
 /// What the samples of one side took, a call.
@@ -160,7 +166,7 @@ fn pairs(mut calls: Calls, milliseconds: u64) {
 }
 
 /// For callgrind: one side, with the flushes or without. Prints the calls.
-fn instructions((mut run, mut flush): (Box<dyn FnMut(u64)>, Box<dyn FnMut()>), calls: u64, all: bool) -> ! {
+fn instructions(OneSide { mut run, mut flush }: OneSide, calls: u64, all: bool) -> ! {
     let chunks = calls.div_ceil(SAMPLE);
     run(SAMPLE);
     flush();

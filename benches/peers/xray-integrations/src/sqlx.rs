@@ -1,7 +1,5 @@
 //! A query of SQLite through sqlx, with and without `XRayPool`: one pool with one connection, which both sides ask.
 
-use std::future::Future;
-
 use harness::calls::Calls;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Executor, Sqlite};
@@ -72,20 +70,16 @@ async fn pool(database: Database) -> SqlitePool {
     pool
 }
 
-fn one<'e>(executor: impl Executor<'e, Database = Sqlite> + 'e) -> impl Future<Output = ()> + 'e {
-    async move {
-        let text = "select message from activities where id = ?1 and handle <> 'nobody'";
-        let message: String =
-            sqlx::query_scalar(text).bind(7_i64).fetch_one(executor).await.expect("there is that row");
-        std::hint::black_box(message);
-    }
+async fn one<'e>(executor: impl Executor<'e, Database = Sqlite> + 'e) {
+    let text = "select message from activities where id = ?1 and handle <> 'nobody'";
+    let message: String =
+        sqlx::query_scalar(text).bind(7_i64).fetch_one(executor).await.expect("there is that row");
+    std::hint::black_box(message);
 }
 
-fn rows<'e>(executor: impl Executor<'e, Database = Sqlite> + 'e) -> impl Future<Output = ()> + 'e {
-    async move {
-        let text = "select message from activities where id < ?1";
-        let messages: Vec<String> =
-            sqlx::query_scalar(text).bind(10_i64).fetch_all(executor).await.expect("there are rows");
-        assert_eq!(messages.len(), 10);
-    }
+async fn rows<'e>(executor: impl Executor<'e, Database = Sqlite> + 'e) {
+    let text = "select message from activities where id < ?1";
+    let messages: Vec<String> =
+        sqlx::query_scalar(text).bind(10_i64).fetch_all(executor).await.expect("there are rows");
+    assert_eq!(messages.len(), 10);
 }
